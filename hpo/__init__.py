@@ -1,0 +1,1 @@
+"""Hyperparameter searches and controlled experiments on Optuna."""

@@ -1,0 +1,88 @@
+"""The errors a user can meet, and the exit code of each.
+
+HpoError                     1   the study is incomplete, a trial failed for good
+├── UserError                2   wrong usage: the message alone is shown, never a traceback
+│   ├── FileFaults           2   every fault of a study file or search space, with its lines
+│   ├── StorageError         2   a database that cannot be opened, read or written
+│   ├── ObjectiveError       2   an objective that is missing, cannot be imported or refuses settings
+│   ├── DeviceError          2   a device that this machine does not have
+│   ├── DataError            2   a data set that cannot be found or is damaged
+│   └── MissingPackage       2   an optional package that is not installed
+└── Interrupted            130   Ctrl-C, SIGTERM or `hpo stop`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class HpoError(Exception):
+    """Something the user must know about; the message is complete."""
+
+    exit_code = 1
+
+
+class UserError(HpoError):
+    """Wrong usage or a wrong file."""
+
+    exit_code = 2
+
+
+class StorageError(UserError):
+    """A database that cannot be opened, read or written."""
+
+
+class ObjectiveError(UserError):
+    """An objective that is missing, cannot be imported or refuses the settings."""
+
+
+class DeviceError(UserError):
+    """A device that this machine does not have, or a device text that cannot be read."""
+
+
+class DataError(UserError):
+    """A data set that cannot be found or is damaged."""
+
+
+class MissingPackage(UserError):
+    """An optional package that is not installed; the message names the command that installs it."""
+
+
+class Interrupted(HpoError):
+    """The user, or the system, asked to stop."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a file that a user wrote.
+
+    Attributes:
+        file: The file as the user named it, or ``--set``.
+        line: 1-based line number; 0 when the fault has no line.
+        path: Where in the document, e.g. ``search_space.learning_rate.low``.
+        message: The rule, the value got and, where there is one, the near miss.
+        source: The line of source itself, without its newline; empty when there is none.
+    """
+
+    file: str
+    line: int
+    path: str
+    message: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        where = f"{place}: {self.path}: " if self.path else f"{place}: "
+        shown = f"\n    {self.line} | {self.source.rstrip()}" if self.source.strip() else ""
+        return f"{where}{self.message}{shown}"
+
+
+class FileFaults(UserError):
+    """Every fault of a study file or search space at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
