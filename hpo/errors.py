@@ -4,7 +4,7 @@ HpoError                     1   the study is incomplete, a trial failed for goo
 ├── UserError                2   wrong usage: the message alone is shown, never a traceback
 │   ├── FileFaults           2   every fault of a study file or search space, with its lines
 │   ├── StorageError         2   a database that cannot be opened, read or written
-│   ├── ObjectiveError       2   an objective that is missing, cannot be imported or refuses settings
+│   ├── ObjectiveError       2   an objective that is missing, cannot be imported, refuses
 │   ├── DeviceError          2   a device that this machine does not have
 │   ├── DataError            2   a data set that cannot be found or is damaged
 │   └── MissingPackage       2   an optional package that is not installed
@@ -46,7 +46,7 @@ class DataError(UserError):
 
 
 class MissingPackage(UserError):
-    """An optional package that is not installed; the message names the command that installs it."""
+    """An optional package that is not installed; the message has the command that installs it."""
 
 
 class Interrupted(HpoError):
