@@ -1,0 +1,310 @@
+"""The plan of a study in its database: points are claimed, leased, finished and released.
+
+A point ends with exactly one COMPLETE or PRUNED trial, or is FAILED. Claiming a point and creating
+its trial are one transaction, and so are telling a trial's result and closing its point: a crash
+leaves either both or neither.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+from sqlalchemy import Connection, RowMapping, Update, func, insert, select, update
+
+from hpo.atomic_storage import patient
+from hpo.points import (
+    DONE,
+    FAILED,
+    FREE,
+    LEASED,
+    Claim,
+    Counts,
+    Outcome,
+    WorkerIdentity,
+    claim_of,
+    rows_of,
+    template_of,
+)
+from hpo.tables import CURVES, PLANS, POINTS, DatabaseClock
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.distributions import BaseDistribution
+
+    from hpo.plan import Point
+    from hpo.storage import Storage
+
+LEASE_S = 60.0
+RENEWAL_S = 20.0
+NOBODY: dict[str, None] = {"worker": None, "host": None, "machine": None, "lease_until": None}
+
+
+class LeaseLost(BaseException):
+    """The point was given to somebody else; this result counts for nothing.
+
+    A BaseException, so that an objective's `except Exception` does not swallow it.
+    """
+
+
+class _PointTaken(Exception):
+    """Another worker was faster."""
+
+
+def new_plan_id() -> str:
+    """A random name, so that a study deleted by any tool and made anew starts clean."""
+    return uuid.uuid4().hex
+
+
+class Ledger:
+    """The points of one study.
+
+    Args:
+        storage: The database.
+        study_id: Optuna's id of the study.
+        plan_id: The study's user attribute `hpo_plan_id`.
+    """
+
+    def __init__(self, storage: Storage, study_id: int, plan_id: str) -> None:
+        self.storage = storage
+        self.study_id = study_id
+        self.plan_id = plan_id
+        self.is_ours = POINTS.c.plan_id == plan_id
+
+    def claim(
+        self,
+        worker: WorkerIdentity,
+        distributions: Mapping[str, BaseDistribution],
+        attributes: Mapping[str, Any],
+    ) -> Claim | None:
+        """Lease the first free point and create its trial; None when no point is free.
+
+        Args:
+            worker: Who asks.
+            distributions: Of the parameters that points hold, as far as they are known.
+            attributes: User attributes of the new trial, beside the point's own.
+        """
+        while (row := self._first_free()) is not None:
+            template = template_of(row, distributions, {**attributes, "worker": worker.name})
+            try:
+                with self.storage.backend.alongside(_Lease(self, row, worker)):
+                    trial_id = self.storage.optuna.create_new_trial(self.study_id, template)
+            except _PointTaken:
+                continue
+            return claim_of(row, worker, trial_id)
+        return None
+
+    @patient
+    def renew(self, claim: Claim) -> bool:
+        """Lengthen a lease; False when it is lost."""
+        statement = self.held(claim).values(lease_until=DatabaseClock() + LEASE_S)
+        with self.storage.engine.begin() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def finish(self, study: Study, trial: Trial, claim: Claim, outcome: Outcome) -> None:
+        """Tell a trial's result and close its point; repeated safely when the database goes away.
+
+        Raises:
+            LeaseLost: The point is no longer held by this claim; nothing was written.
+        """
+        try:
+            self._tell(study, trial, claim, outcome)
+        except LeaseLost:
+            # An earlier try may have been written, and only its acknowledgement lost.
+            if not self._is_closed_by(claim):
+                raise
+
+    @patient
+    def _tell(self, study: Study, trial: Trial, claim: Claim, outcome: Outcome) -> None:
+        close = _Close(self, claim, outcome, trial.number)
+        with self.storage.backend.alongside(close):
+            study.tell(trial, outcome.values, outcome.state, skip_if_finished=True)
+        if not close.was_run:
+            raise LeaseLost
+
+    @patient
+    def _is_closed_by(self, claim: Claim) -> bool:
+        query = select(POINTS.c.number).where(
+            self.is_ours,
+            POINTS.c.number == claim.number,
+            POINTS.c.state.in_([DONE, FAILED]),
+            POINTS.c.attempt == claim.attempt,
+            POINTS.c.worker == claim.worker,
+        )
+        with self.storage.engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
+    def release(self, claim: Claim, reason: str) -> None:
+        """Give a point back unharmed; its trial ends as FAIL with the reason.
+
+        Raises:
+            LeaseLost: The point is no longer held by this claim; nothing was written.
+        """
+        self.fail_trial(claim.trial_id, reason, self.held(claim).values(state=FREE, **NOBODY))
+
+    def fail_trial(self, trial_id: int, reason: str, statement: Update) -> None:
+        """End a RUNNING trial as FAIL in one transaction with a change of its point.
+
+        Raises:
+            LeaseLost: The point was changed by somebody else; nothing was written.
+            optuna.exceptions.UpdateFinishedTrialError: The trial has ended already.
+        """
+
+        def alongside(connection: Connection) -> None:
+            execute_fenced(connection, statement)
+            self.storage.write_attributes(connection, trial_id, {"reason": reason})
+
+        with self.storage.backend.alongside(alongside):
+            self.storage.optuna.set_trial_state_values(trial_id, TrialState.FAIL)
+
+    @patient
+    def counts(self) -> Counts:
+        """How many points are in each state."""
+        query = select(POINTS.c.state, func.count()).where(self.is_ours).group_by(POINTS.c.state)
+        with self.storage.engine.connect() as connection:
+            found = connection.execute(query).all()
+        return Counts(**{state.lower(): n for state, n in found})
+
+    @patient
+    def rows(self, state: str | None = None) -> list[RowMapping]:
+        """The points themselves, in order; all, or those in one state."""
+        query = select(POINTS).where(self.is_ours).order_by(POINTS.c.number)
+        if state is not None:
+            query = query.where(POINTS.c.state == state)
+        with self.storage.engine.connect() as connection:
+            return list(connection.execute(query).mappings())
+
+    def free_failed(self) -> int:
+        """Make every FAILED point free again, with all its retries; how many these were."""
+        statement = (
+            update(POINTS)
+            .where(self.is_ours, POINTS.c.state == FAILED)
+            .values(state=FREE, lost=0, reason=None, trial_number=None, **NOBODY)
+        )
+        with self.storage.write() as connection:
+            return connection.execute(statement).rowcount
+
+    def extend(self, points: Sequence[Point]) -> int:
+        """Append the points whose numbers the plan does not hold yet; how many these were."""
+        with self.storage.write() as connection:
+            known = set(connection.scalars(select(POINTS.c.number).where(self.is_ours)))
+            rows = rows_of(self.plan_id, (p for p in points if p.number not in known))
+            if rows:
+                connection.execute(insert(POINTS), rows)
+        return len(rows)
+
+    @patient
+    def clock(self) -> float:
+        """Seconds since the epoch by the database's clock."""
+        with self.storage.engine.connect() as connection:
+            return float(connection.execute(select(DatabaseClock())).scalar_one())
+
+    @patient
+    def request_stop(self, reason: str) -> None:
+        """Ask every worker that is at work now to stop."""
+        statement = (
+            update(PLANS)
+            .where(PLANS.c.plan_id == self.plan_id)
+            .values(stop_at=DatabaseClock(), stop_reason=reason)
+        )
+        with self.storage.engine.begin() as connection:
+            connection.execute(statement)
+
+    @patient
+    def stop_requested(self, since: float) -> str | None:
+        """The reason of a stop requested at or after `since` (the database's clock), or None."""
+        query = select(PLANS.c.stop_reason).where(
+            PLANS.c.plan_id == self.plan_id, PLANS.c.stop_at >= since
+        )
+        with self.storage.engine.connect() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def held(self, claim: Claim) -> Update:
+        """An UPDATE of the point that touches a row only while `claim` holds it."""
+        return update(POINTS).where(
+            self.is_ours,
+            POINTS.c.number == claim.number,
+            POINTS.c.state == LEASED,
+            POINTS.c.attempt == claim.attempt,
+            POINTS.c.worker == claim.worker,
+        )
+
+    @patient
+    def _first_free(self) -> RowMapping | None:
+        query = (
+            select(POINTS)
+            .where(self.is_ours, POINTS.c.state == FREE)
+            .order_by(POINTS.c.number)
+            .limit(1)
+        )
+        with self.storage.engine.connect() as connection:
+            return connection.execute(query).mappings().one_or_none()
+
+
+def execute_fenced(connection: Connection, statement: Update) -> None:
+    """Run an UPDATE that must touch exactly one row.
+
+    Raises:
+        LeaseLost: It touched none.
+    """
+    if connection.execute(statement).rowcount != 1:
+        raise LeaseLost
+
+
+class _Lease:
+    """Leases a FREE point in the transaction that creates its trial."""
+
+    def __init__(self, ledger: Ledger, row: RowMapping, worker: WorkerIdentity) -> None:
+        self._statement = (
+            update(POINTS)
+            .where(
+                ledger.is_ours,
+                POINTS.c.number == row["number"],
+                POINTS.c.state == FREE,
+                POINTS.c.attempt == row["attempt"],
+            )
+            .values(
+                state=LEASED,
+                attempt=row["attempt"] + 1,
+                worker=worker.name,
+                host=worker.host,
+                machine=worker.machine,
+                lease_until=DatabaseClock() + LEASE_S,
+                reason=None,
+                trial_number=None,
+            )
+        )
+
+    def __call__(self, connection: Connection) -> None:
+        if connection.execute(self._statement).rowcount != 1:
+            raise _PointTaken
+
+
+class _Close:
+    """Closes a point, with all that belongs to the result, in the transaction that tells it."""
+
+    def __init__(self, ledger: Ledger, claim: Claim, outcome: Outcome, trial_number: int) -> None:
+        self._ledger, self._claim = ledger, claim
+        self._outcome, self._trial_number = outcome, trial_number
+        self.was_run = False
+
+    def __call__(self, connection: Connection) -> None:
+        self.was_run = True
+        outcome, ledger, claim = self._outcome, self._ledger, self._claim
+        closed = ledger.held(claim).values(
+            state=FAILED if outcome.state == TrialState.FAIL else DONE,
+            trial_number=self._trial_number,
+            reason=outcome.reason,
+            lease_until=None,
+        )
+        execute_fenced(connection, closed)
+        reason = {} if outcome.reason is None else {"reason": outcome.reason}
+        attributes = {**outcome.attributes, **reason}
+        ledger.storage.write_attributes(connection, claim.trial_id, attributes)
+        if outcome.curves is not None:
+            text = json.dumps(outcome.curves, separators=(",", ":"))
+            row = {"plan_id": ledger.plan_id, "trial_number": self._trial_number, "curves": text}
+            connection.execute(insert(CURVES).values(row))
