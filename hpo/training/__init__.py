@@ -1,1 +1,1 @@
-"""The trainer: settings, data, the MLP and the engines. It knows nothing of Optuna."""
+"""The MLP trainer: settings and images go in, metrics of each epoch come out; no Optuna here."""
