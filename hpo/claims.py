@@ -5,7 +5,7 @@ In go claims as written, out come claims whose levels are labels, or findings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -35,9 +35,10 @@ class ClaimKeys(BaseModel):
         default=[],
         description="[{factor: level}, {factor: level}]: the first is better than the second.",
     )
-    alike: dict[str, list[Any]] = Field(
+    alike: dict[str, Any] = Field(
         default={},
-        description="{factor: [level, level, ...]}: they differ by less than `within`.",
+        description="{factor: [level, level, ...]}: they differ by less than `within`; "
+        "{factor: level}: this level and the baseline do.",
     )
     within: float = Field(
         default=0.2,
@@ -76,10 +77,8 @@ def _read(kind: str, value: Any, levels: Levels, found: list[Finding]) -> Any:
             found.append(((kind,), f"needs two levels, but got {len(value)}."))
         return [_one(item, (kind, index), levels, found) for index, item in enumerate(value)]
     if kind == "alike":
-        return {
-            factor: [label for label, _ in _several(factor, items, levels, found)]
-            for factor, items in _single(value, (kind,), found).items()
-        }
+        single = _single(value, (kind,), found)
+        return {factor: _several(factor, items, levels, found) for factor, items in single.items()}
     return _one(value, (kind,), levels, found)
 
 
@@ -98,13 +97,15 @@ def _one(value: dict[str, Any], path: Path, levels: Levels, found: list[Finding]
     }
 
 
-def _several(
-    factor: str, items: list[Any], levels: Levels, found: list[Finding]
-) -> Iterator[tuple[str, Any]]:
-    if len(items) < 2:
-        found.append((("alike", factor), f"needs at least two levels, but got {len(items)}."))
-    for index, level in enumerate(items):
-        yield _label(factor, level, ("alike", factor, index), levels, found), level
+def _several(factor: str, value: Any, levels: Levels, found: list[Finding]) -> list[str]:
+    """Read the levels that are alike: one and the baseline's, or a list of them."""
+    path: Path = ("alike", factor)
+    if not isinstance(value, list) or label_of(value) in levels.get(factor, ()):
+        label = _label(factor, value, path, levels, found)
+        return [levels[factor][0], label] if label else []
+    if len(value) < 2:
+        found.append((path, f"needs at least two levels, but got {len(value)}."))
+    return [_label(factor, level, (*path, i), levels, found) for i, level in enumerate(value)]
 
 
 def _label(factor: str, level: Any, path: Path, levels: Levels, found: list[Finding]) -> str:
@@ -115,6 +116,7 @@ def _label(factor: str, level: Any, path: Path, levels: Levels, found: list[Find
     if label not in levels[factor]:
         known = ", ".join(levels[factor])
         found.append((path, f"{shown(level)} is no level of {factor}. Its levels: {known}."))
+        return ""
     return label
 
 

@@ -30,6 +30,8 @@ _PLAIN: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "None": ("null", lambda v: v is None),
     "BasePruner": ("a pruner", lambda v: isinstance(v, Component)),
 }
+# Limits that Optuna itself notices only in the middle of a study, or never.
+_LOWEST = {"n_startup_trials": 0, "n_ei_candidates": 1, "popsize": 2, "n_startup_steps": 0}
 _RESOURCES = {"hyperband": "max_resource", "successive_halving": "min_resource"}
 
 
@@ -102,7 +104,8 @@ def _parameters(cls: Any) -> dict[str, str]:
 def _annotation(parameter: inspect.Parameter) -> str:
     """Write an annotation as text; some of Optuna's modules keep it as text already."""
     kind = parameter.annotation
-    return kind.__name__ if isinstance(kind, type) else str(kind)
+    text = kind.__name__ if isinstance(kind, type) else str(kind)
+    return "int" if text == "str | int" else text  # the text would be "auto"
 
 
 def _argument_faults(what: str, cls: Any, arguments: Mapping[str, Any]) -> Iterator[Finding]:
@@ -115,6 +118,8 @@ def _argument_faults(what: str, cls: Any, arguments: Mapping[str, Any]) -> Itera
         elif not any(_PLAIN[kind][1](value) for kind in known[name].split(" | ")):
             kinds = " or ".join(_PLAIN[kind][0] for kind in known[name].split(" | "))
             yield (name,), f"must be {kinds}, but got {shown(value)}."
+        elif name in _LOWEST and value is not None and value < _LOWEST[name]:
+            yield (name,), f"must be at least {_LOWEST[name]}, but got {value}."
     required = [
         name
         for name, parameter in inspect.signature(cls.__init__).parameters.items()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from hpo import factors, overrides, study_rules
-from hpo.claims import read_claim
+from hpo.claims import ClaimKeys, read_claim
 from hpo.component_rules import read_pruner, read_sampler
 from hpo.components import SAMPLERS, Component
 from hpo.errors import Fault, FileFaults
-from hpo.faults import Faulty, findings_of
+from hpo.faults import Faulty, Finding, findings_of
 from hpo.faults import Path as DataPath
 from hpo.search_space import SearchSpace
 from hpo.space_layout import lay_out
@@ -48,7 +49,8 @@ def read_study(
     overrides.apply(document, changes)
     reading = _Reading(document, folder, stem)
     study = reading.study()
-    faults = sorted(set(reading.faults()), key=lambda fault: (fault.file, fault.line))
+    faults = list(dict.fromkeys(reading.faults()))
+    faults.sort(key=lambda fault: (fault.file != document.file, fault.file, fault.line))
     return (None if faults else study), faults
 
 
@@ -60,7 +62,7 @@ class _Reading:
         self._folder = folder
         self._stem = stem
         self._spaces: Document | None = None
-        self._bad: set[str] = set()
+        self._bad: set[DataPath] = set()
         self._keys = self._checked_keys()
 
     def faults(self) -> list[Fault]:
@@ -69,35 +71,40 @@ class _Reading:
 
     def study(self) -> StudyFile | None:
         keys = self._keys
-        if keys is None:
-            return None
         fields = {name: getattr(keys, name) for name in _COPIED}
         fields |= self._basics(keys)
         fields |= self._factors(keys) if keys.method == "controlled" else self._search(keys)
         return None if self.faults() else StudyFile(**fields)
 
-    def _checked_keys(self) -> StudyKeys | None:
+    def _checked_keys(self) -> StudyKeys:
         """Check keys and types; keys at fault are left out, so that the rules can go on."""
         data = self._document.data
         try:
             return StudyKeys.model_validate(data)
         except ValidationError as error:
             for path, text in findings_of(error, KNOWN):
-                inside_space = path[:1] == ("search_space",) and len(path) > 1
-                self._bad |= set() if inside_space else {str(path[0])}
-                if not inside_space:  # the space's own reader says more
-                    self._document.add((path, text))
-        good = {n: v for n, v in data.items() if n not in self._bad and n != "search_space"}
-        return None if "method" in self._bad else StudyKeys.model_validate(good)
+                if path[:1] == ("search_space",) and len(path) > 1:
+                    continue  # the space's own reader says more
+                self._bad.add(path)
+                self._document.add((path, text))
+        bad = {path[0] for path in self._bad} | {"search_space"}
+        likely = "controlled" if data.keys() & {"baseline", "vary"} else "random"
+        good = {name: value for name, value in data.items() if name not in bad}
+        return StudyKeys.model_validate({"method": likely, **good})
 
-    def _add(self, prefix: DataPath, findings: Any) -> None:
-        kept = [((*prefix, *path), text) for path, text in findings]
-        self._document.add(*(item for item in kept if str((*item[0], "")[0]) not in self._bad))
+    def _is_bad(self, path: DataPath) -> bool:
+        """Tell whether a fault is known at this path or above it."""
+        return any(path[: len(bad)] == bad for bad in self._bad)
+
+    def _add(self, prefix: DataPath, findings: Iterable[Finding]) -> None:
+        whole = [((*prefix, *path), text) for path, text in findings]
+        self._document.add(*(finding for finding in whole if not self._is_bad(finding[0])))
 
     def _basics(self, keys: StudyKeys) -> dict[str, Any]:
         given = self._document.data
         name = keys.study if keys.study is not None else self._stem
-        self._add((), study_rules.method_rules(keys, given))
+        if not self._is_bad(("method",)):
+            self._add((), study_rules.method_rules(keys, given))
         self._add((), study_rules.direction_rules(keys, given))
         self._add(("objective",), study_rules.objective_rules(keys.objective))
         self._add(("study",), study_rules.name_rules(name))
@@ -158,7 +165,7 @@ class _Reading:
 
     def _spaces_file(self, name: str) -> Document | None:
         """Read the project's named spaces; faults of the others in the file count too."""
-        path = self._folder / SPACES
+        path = _short(self._folder / SPACES)
         if not path.is_file():
             self._add(("search_space",), [((), f"there is no {SPACES} in {self._folder}.")])
             return None
@@ -168,7 +175,7 @@ class _Reading:
             self._document.faults.extend(error.faults)
             return None
         if name not in spaces.data and not (spaces.faults and not spaces.data):
-            text = study_rules.space_choice(name, list(spaces.data), str(self._folder))
+            text = study_rules.space_choice(name, list(spaces.data), str(path))
             self._add(("search_space",), [((), text)])
         for other, data in spaces.data.items():
             if not isinstance(data, dict):
@@ -179,21 +186,31 @@ class _Reading:
         return spaces
 
     def _factors(self, keys: StudyKeys) -> dict[str, Any]:
-        baseline = keys.baseline if keys.baseline is not None else {}
-        if not isinstance(keys.vary, dict):
-            return {}
-        self._add(("baseline",), study_rules.fixed_rules(baseline, keys.fixed, "under `fixed`"))
-        vary, findings = factors.read_vary(keys.vary, {**keys.fixed, **baseline})
-        if "baseline" not in self._bad:
+        baseline = {**keys.fixed, **(keys.baseline or {})}
+        other = study_rules.fixed_rules(keys.baseline or {}, keys.fixed, "under `fixed`")
+        self._add(("baseline",), other)
+        vary, findings = factors.read_vary(keys.vary or {}, baseline)
+        if not self._is_bad(("baseline",)):
             self._add(("vary",), findings)
-        levels = factors.labels(vary, {**keys.fixed, **baseline})
         self._add((), study_rules.count_rules(keys, sum(map(len, vary.values()))))
-        claims = []
-        for index, claim in enumerate(keys.claims):
-            read_one, found = read_claim(claim, levels)
-            claims.append(read_one)
-            self._add(("claims", index), found)
+        levels = factors.labels(vary, baseline)
+        claims = self._claims(levels) if levels else ()
         if self.faults():
             return {}
         space = SearchSpace.from_data({f: {"choices": names} for f, names in levels.items()})
-        return {"vary": vary, "claims": tuple(claims), "search_space": space}
+        return {"vary": vary, "claims": claims, "search_space": space}
+
+    def _claims(self, levels: dict[str, list[str]]) -> tuple[dict[str, Any], ...]:
+        claims = []
+        for index, written in enumerate(self._document.data.get("claims", ())):
+            with suppress(ValidationError):  # noted with the other keys
+                claim, findings = read_claim(ClaimKeys.model_validate(written), levels)
+                claims.append(claim)
+                self._add(("claims", index), findings)
+        return tuple(claims)
+
+
+def _short(path: Path) -> Path:
+    """Write a path relative to the current folder where it lies in there."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

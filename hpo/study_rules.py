@@ -11,14 +11,26 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from hpo.components import PLANNED, missing_package
+from hpo.components import missing_package
 from hpo.faults import Finding, near_miss, shown
 from hpo.parameters import Range
 from hpo.search_space import SearchSpace
 from hpo.study_keys import DEFAULT_OBJECTIVE, MAX_POINTS, StudyKeys
 
 _ONLY_CONTROLLED = ("baseline", "vary", "replicates", "claims")
-_NOT_PLANNED = ("n_trials", "start_with", "sampler")
+_PLANNED = {
+    "n_trials": ": the file decides how many trials there are",
+    "start_with": ": its points are planned",
+    "sampler": ": its points are planned",
+}
+_REFUSED: Mapping[str, Mapping[str, str]] = {
+    "grid": _PLANNED,
+    "controlled": {
+        **_PLANNED,
+        "search_space": ", which has `baseline` and `vary`",
+        "pruner": ": every trial is trained to its end",
+    },
+}
 _NEEDS = {"controlled": ("baseline", "vary"), "grid": ("search_space",)}
 _ONE_DIRECTION = ("target", "stop_when_stalled")
 
@@ -26,8 +38,8 @@ _ONE_DIRECTION = ("target", "stop_when_stalled")
 def method_rules(keys: StudyKeys, given: Mapping[str, Any]) -> Iterator[Finding]:
     """Check which keys the method takes and needs; `given` has every key that was written."""
     for key in given:
-        if key in _refused_by(keys.method) and given[key] not in (None, "none"):
-            yield (key,), f"does not go with method {keys.method}: its points are planned."
+        if key in _REFUSED.get(keys.method, {}) and given[key] not in (None, "none"):
+            yield (key,), f"does not go with method {keys.method}{_REFUSED[keys.method][key]}."
         if key in _ONLY_CONTROLLED and keys.method != "controlled":
             yield (key,), f"goes with method controlled, not with {keys.method}."
     for key in _NEEDS.get(keys.method, ("n_trials",)):
@@ -36,11 +48,6 @@ def method_rules(keys: StudyKeys, given: Mapping[str, Any]) -> Iterator[Finding]
     missing = missing_package(keys.method)
     if missing:
         yield ("method",), missing
-
-
-def _refused_by(method: str) -> tuple[str, ...]:
-    searching = ("search_space", "pruner") if method == "controlled" else ()
-    return (*_NOT_PLANNED, *searching) if method in PLANNED else ()
 
 
 def direction_rules(keys: StudyKeys, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -145,7 +152,7 @@ def count_rules(keys: StudyKeys, n_levels: int) -> Iterator[Finding]:
         yield ("replicates",), f"makes more than {MAX_POINTS} points."
 
 
-def space_choice(name: str, names: list[str], folder: str) -> str:
+def space_choice(name: str, names: list[str], file: str) -> str:
     """Say that no space has this name."""
     hint = near_miss(name, names) or f" Known: {', '.join(names) or 'none'}."
-    return f"no search space {shown(name)} in {folder}/search_spaces.yaml.{hint}"
+    return f"there is no search space {shown(name)} in {file}.{hint}"
