@@ -54,10 +54,18 @@ class Page:
             moved = Response(status=302, headers={"Location": f"{empty[1]}/smartSelection"})
             return moved(environ, start_response)
         self._notice_replaced_study(path)
-        response = Response.from_app(self._app, _repaired(environ, path))
-        if path.startswith("/artifacts/") and response.status_code >= 500:
-            response = Response("This artifact cannot be read.\n", status=404)
+        response = self._answer(_repaired(environ, path), path)
         return response(environ, start_response)
+
+    def _answer(self, environ: WSGIEnvironment, path: str) -> Response:
+        from optuna.artifacts.exceptions import ArtifactNotFound
+
+        try:
+            return Response.from_app(self._app, environ)
+        except (ArtifactNotFound, KeyError):  # KeyError: no such study or trial
+            if not path.startswith("/artifacts/"):
+                raise
+            return Response("There is no such artifact.\n", status=404)
 
     def _open(self, storage: BaseStorage) -> None:
         import optuna_dashboard

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hpo.dashboard.guard import make_app
 from hpo.dashboard.login import SHORTEST_TOKEN, is_strong_token
@@ -116,11 +116,21 @@ def serve(
     Raises:
         UserError: The port cannot be opened.
     """
+    import waitress
+
     addresses = resolve(host, port) if isinstance(host, str) else host
-    server = _create_server(app, addresses, port, max_body_bytes)
-    listening = getattr(server, "effective_listen", None)
-    address, opened = listening[0] if listening else (addresses[0], server.effective_port)
-    say(f"http://{_bracketed(address)}:{opened}/")
+    listening = _open_sockets(addresses, port)
+    server = waitress.create_server(
+        app,
+        sockets=listening,
+        threads=8,
+        connection_limit=200,
+        channel_timeout=60,
+        max_request_header_size=32 * 1024,
+        max_request_body_size=max_body_bytes,
+        ident="",
+    )
+    say(f"http://{_bracketed(addresses[0])}:{listening[0].getsockname()[1]}/")
     with _stopped_by_sigterm():
         server.run()
     server.close()
@@ -161,27 +171,19 @@ def host_names(host: str, addresses: Sequence[str]) -> list[str]:
     return [*names, ANY_ADDRESS] if set(addresses) & set(_WILDCARDS) else names
 
 
-def _create_server(
-    app: WSGIApplication, addresses: Sequence[str], port: int, max_body_bytes: int
-) -> Any:
-    import waitress
-
+def _open_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
+    opened: list[socket.socket] = []
     try:
-        return waitress.create_server(
-            app,
-            listen=" ".join(f"{_bracketed(address)}:{port}" for address in addresses),
-            threads=8,
-            connection_limit=200,
-            channel_timeout=60,
-            max_request_header_size=32 * 1024,
-            max_request_body_size=max_body_bytes,
-            ident="",
-        )
-    except (OSError, OverflowError, ValueError) as error:
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            opened.append(socket.create_server((address, port), family=family))
+    except (OSError, OverflowError) as error:
+        for listening in opened:
+            listening.close()
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"Port {port} of {', '.join(addresses)} cannot be opened: {reason}.") from (
-            error
-        )
+        where = ", ".join(addresses)
+        raise UserError(f"Port {port} of {where} cannot be opened: {reason}.") from error
+    return opened
 
 
 @contextmanager

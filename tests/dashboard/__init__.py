@@ -1,0 +1,1 @@
+"""The web service: rules one by one, the whole layer in process, and real browsers."""
