@@ -13,7 +13,7 @@ from hpo.errors import Fault, FileFaults, UserError
 
 SHORTEST_PASSWORD = 8
 _HASH = re.compile(r"(scrypt:\d+:\d+:\d+|pbkdf2:\w+:\d+)\$[^$\s:]+\$[0-9a-f]{32,}")
-_NAME = re.compile(r"[^\s:#\x00-\x1f\x7f][^:\x00-\x1f\x7f]{0,63}")
+LONGEST_NAME = 64
 
 
 def load_users(path: Path) -> dict[str, str]:
@@ -72,11 +72,16 @@ def check_name(name: str) -> None:
     Raises:
         UserError: The rule and the name.
     """
-    if not _NAME.fullmatch(name) or name != name.strip():
+    if not _is_name(name):
         raise UserError(
-            "A user name must have 1 to 64 characters, no colon, no control characters, no space "
+            f"A user name must have 1 to {LONGEST_NAME} printable characters, no colon, no space "
             f"around it and no # at its start, but got {name!r}."
         )
+
+
+def _is_name(name: str) -> bool:
+    is_text = name.isprintable() and name == name.strip() and len(name) <= LONGEST_NAME
+    return is_text and name != "" and ":" not in name and not name.startswith("#")
 
 
 def _is_entry(line: str) -> bool:
@@ -85,7 +90,7 @@ def _is_entry(line: str) -> bool:
 
 def _wrong(name: str, hashed: str, users: dict[str, str]) -> str:
     """What is wrong with an entry; empty when nothing is."""
-    if not _NAME.fullmatch(name):
+    if not _is_name(name):
         return "A line must be `name:hash`."
     if name in users:
         return f"A name must be given once, but {name!r} is given again."
