@@ -26,6 +26,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NOTHING = ("", "~", "null", "Null", "NULL")
 _TAG = "tag:yaml.org,2002:"
+_TAGS = {*("str", "int", "float", "bool", "null", "map", "seq"), *("timestamp", "value", "merge")}
 
 
 class Builder:
@@ -48,6 +49,11 @@ class Builder:
                 self._fault(node, path, f"more than {MAX_VALUES} values.")
             self._document.unread.add(())
             return None
+        tag = str(node.tag or "")
+        if tag.removeprefix(_TAG) not in _TAGS:
+            return self._unread(
+                node, path, f"the tag '{tag.replace(_TAG, '!!')}' is not known here."
+            )
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         if any(node is above for above in self._open):
@@ -104,12 +110,9 @@ class Builder:
         return value
 
     def _scalar(self, node: ScalarNode, path: Path) -> Any:
-        tag = str(node.tag or "")
         text = str(node.value)
-        if not tag.startswith(_TAG):
-            return self._unread(node, path, f"the tag '{tag}' is not known here.")
         self._check_text(node, path)
-        if node.style or tag == f"{_TAG}str":
+        if node.style or node.tag == f"{_TAG}str":
             return text
         if text in _NOTHING:
             return None
