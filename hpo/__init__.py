@@ -1,1 +1,18 @@
-"""Hyperparameter searches and controlled experiments on Optuna."""
+"""Hyperparameter searches and controlled experiments on Optuna: parallel, resumable, exact."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpo.context import device, keep_curves, suggest, values
+
+__all__ = ["device", "keep_curves", "suggest", "values"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that `import hpo` stays light."""
+    if name in __all__:
+        return getattr(import_module("hpo.context"), name)
+    raise AttributeError(f"module 'hpo' has no attribute {name!r}")

@@ -1,0 +1,112 @@
+"""The `hpo` command: thin, and light to import, so that `hpo --help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from hpo.errors import HpoError
+
+# Command -> the module that holds it, and the line that `hpo --help` shows without importing it.
+_COMMANDS = {
+    "run": ("run", "Make or resume the studies of study files, and finish them."),
+    "resume": ("run", "Go on with a study from its database alone."),
+    "worker": ("run", "Join a study with this machine's devices."),
+    "stop": ("run", "Ask the workers of a study to stop."),
+    "plan": ("plan", "Check a study file and print its points; nothing is created."),
+    "devices": ("plan", "Show the device slots this machine has."),
+    "list": ("look", "List the studies of a storage."),
+    "show": ("look", "Show how a study stands."),
+    "trials": ("look", "Print a study's trials."),
+    "best": ("look", "Print the best trial's settings as YAML."),
+    "delete": ("keep", "Remove a study with its points."),
+    "dashboard": ("keep", "Serve optuna-dashboard on the storage, read-only."),
+}
+DEBUG_VARIABLE = "HPO_DEBUG"
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The commands' names, in the order of use."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"hpo.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="hpo-service", prog_name="hpo")
+def group(debug: bool) -> None:
+    """Hyperparameter searches and controlled experiments on Optuna."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 incomplete, 2 wrong usage, 130 interrupted."""
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    try:
+        answer: Any = group.main(arguments, prog_name="hpo", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except HpoError as error:
+        return _complain(error)
+    except BrokenPipeError:
+        # The reader of a pipe has gone; Python would complain about it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        return _database_error(error)
+    return answer if isinstance(answer, int) else 0
+
+
+def _complain(error: HpoError) -> int:
+    from hpo.console import complain
+
+    if DEBUG_VARIABLE in os.environ:
+        raise error
+    complain(str(error))
+    return error.exit_code
+
+
+def _database_error(error: Exception) -> int:
+    """A database that fails in the middle of a command is the user's to mend, not a bug of ours."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if not isinstance(error, SQLAlchemyError | StorageInternalError):
+        raise error
+    from hpo.cli.options import last_storage
+    from hpo.errors import StorageError
+    from hpo.storage import storage_errors
+
+    try:
+        with storage_errors(last_storage()):
+            raise error
+    except StorageError as clear:
+        return _complain(clear)

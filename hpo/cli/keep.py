@@ -1,0 +1,57 @@
+"""`hpo delete` and `hpo dashboard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hpo.cli.options import opened, storage_option, storage_url
+
+
+@click.command("delete")
+@click.argument("study")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@storage_option
+def delete_command(study: str, yes: bool, storage: str | None) -> None:
+    """Remove STUDY with its trials, points and curves; not while workers are at work on it."""
+    from hpo import console
+    from hpo.stored_study import delete_stored, require_stored
+
+    with opened(storage, read_only=False) as database:
+        stored = require_stored(database, study)
+        n_trials = len(stored.optuna_study().get_trials(deepcopy=False))
+        if not yes:
+            click.confirm(
+                f"Remove {study} with its {n_trials} trials from {database.name}?", abort=True
+            )
+        delete_stored(stored)
+        database.checkpoint()
+    console.tell(f"{study} is gone.")
+
+
+@click.command("dashboard")
+@storage_option
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--writable", is_flag=True, help="Allow changes, deleting included.")
+@click.option("--users", type=click.Path(path_type=Path), help="Names and password hashes.")
+@click.option("--add-user", metavar="NAME", help="Ask for a password and add NAME to --users.")
+@click.option("--artifacts", type=click.Path(path_type=Path), help="The folder of artifacts.")
+def dashboard_command(
+    storage: str | None, users: Path | None, add_user: str | None, **options: Any
+) -> None:
+    """Serve optuna-dashboard on the storage, read-only unless --writable."""
+    from hpo import dashboard
+    from hpo.console import tell
+    from hpo.errors import UserError
+
+    if add_user is not None:
+        if users is None:
+            raise UserError("--add-user needs --users FILE to add the name to.")
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        dashboard.add_user(users, add_user, password)
+        tell(f"{users} holds {add_user}.")
+        return
+    dashboard.run_dashboard(storage_url(storage), users=users, **options)

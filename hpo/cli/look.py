@@ -1,0 +1,134 @@
+"""`hpo list`, `show`, `trials` and `best`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpo.cli.options import format_option, opened, storage_option
+from hpo.errors import UserError
+
+if TYPE_CHECKING:
+    from hpo.reporting.records import StudyRecord, TrialRecord
+    from hpo.storage import Storage
+    from hpo.stored_study import StoredStudy
+
+
+@click.command("list")
+@storage_option
+@format_option
+def list_command(storage: str | None, style: str) -> None:
+    """List the studies of a storage."""
+    from hpo import console
+    from hpo.stored_study import list_stored
+
+    with opened(storage) as database:
+        rows = [_study_row(stored) for stored in list_stored(database)]
+        if rows or style != "table":
+            console.print_rows(rows, style)
+        else:
+            console.say(f"{database.name} holds no study.")
+
+
+def _study_row(stored: StoredStudy) -> dict[str, Any]:
+    from hpo.reporting.records import read_study
+    from hpo.reporting.trials import best_trials, state_counts
+
+    record = read_study(stored.optuna_study(), {})
+    counts = state_counts(record)
+    best = best_trials(record)
+    planned = stored.ledger.counts() if stored.is_ours else None
+    return {
+        "study": stored.name,
+        "method": stored.file.method if stored.is_ours else "(not made by hpo)",
+        "direction": ", ".join(record.directions),
+        "points": planned.total if planned else None,
+        "done": planned.done if planned else counts.get("COMPLETE", 0) + counts.get("PRUNED", 0),
+        "pruned": counts.get("PRUNED", 0),
+        "failed": planned.failed if planned else counts.get("FAIL", 0),
+        "running": counts.get("RUNNING", 0),
+        "best": best[0].values[0] if len(best) == 1 and len(record.directions) == 1 else None,
+    }
+
+
+@click.command("show")
+@click.argument("study")
+@storage_option
+@format_option
+def show_command(study: str, storage: str | None, style: str) -> None:
+    """Show how STUDY stands: counts, best, workers, failures with their reasons."""
+    from hpo import console
+    from hpo.cli.show_words import show_data, show_tables
+
+    with opened(storage) as database:
+        data = show_data(*_read(database, study))
+    if style == "json":
+        console.print_json(data)
+    elif style == "csv":
+        console.print_rows(data["failures"], "csv")
+    else:
+        show_tables(data)
+
+
+@click.command("trials")
+@click.argument("study")
+@storage_option
+@format_option
+def trials_command(study: str, storage: str | None, style: str) -> None:
+    """Print the trials of STUDY, a row each."""
+    from hpo import console
+    from hpo.reporting.trials import trial_rows
+
+    with opened(storage) as database:
+        _, record = _read(database, study)
+    console.print_rows(trial_rows(record), style)
+
+
+@click.command("best")
+@click.argument("study")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file.")
+@storage_option
+def best_command(study: str, output: Path | None, storage: str | None) -> None:
+    """Print the settings of STUDY's best trial as YAML, which `hpo train` reads."""
+    from hpo import console
+    from hpo.reporting.trials import best_trials
+
+    with opened(storage) as database:
+        _, record = _read(database, study)
+    best = best_trials(record)
+    if not best:
+        raise UserError(f"The study {study!r} has no finished trial yet.")
+    texts = [_settings_text(record, trial) for trial in best]
+    if output is None:
+        console.say("\n---\n".join(texts))
+        return
+    if len(texts) > 1:
+        raise UserError(
+            f"{study!r} has several objectives and {len(texts)} best trials: "
+            "leave -o out and choose one."
+        )
+    try:
+        output.write_text(texts[0] + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}") from None
+    console.tell(f"{output} holds the settings of trial {best[0].number}.")
+
+
+def _settings_text(record: StudyRecord, trial: TrialRecord) -> str:
+    from hpo.reporting.texts import yaml_text
+    from hpo.reporting.trials import best_settings
+
+    values = zip(record.metrics, trial.values, strict=False)
+    said = ", ".join(f"{name} {value:.6g}" for name, value in values)
+    settings = yaml_text(best_settings(record, trial)).rstrip()
+    return f"# {record.name}, trial {trial.number}: {said}\n{settings}"
+
+
+def _read(database: Storage, study: str) -> tuple[StoredStudy, StudyRecord]:
+    from hpo.reporting.records import read_study
+    from hpo.stored_study import require_stored
+
+    stored = require_stored(database, study)
+    return stored, read_study(stored.optuna_study(), {})

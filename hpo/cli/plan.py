@@ -1,0 +1,73 @@
+"""`hpo plan` and `hpo devices`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpo.cli.options import format_option
+
+if TYPE_CHECKING:
+    from hpo.plan import Plan
+
+
+@click.command("plan")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--n-trials", type=click.IntRange(min=1), help="The study's total of trials.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the file.")
+@format_option
+def plan_command(file: Path, n_trials: int | None, changes: tuple[str, ...], style: str) -> None:
+    """Check FILE and print its points and their count; nothing is created."""
+    from hpo import console
+    from hpo.running import check
+    from hpo.study_file import load, project_folder
+
+    overrides = [*changes, *([f"n_trials={n_trials}"] if n_trials is not None else [])]
+    plan = check(load(file, overrides), project_folder(file))
+    known = [point for point in plan.points if point.params is not None]
+    if known or style != "table":
+        console.print_rows([_row(point) for point in known], style)
+    if style == "table":
+        console.say(_count(plan))
+
+
+def _row(point: Any) -> dict[str, Any]:
+    row = {"point": point.number, **point.params}
+    named = {"factor": point.factor, "level": point.level, "replicate": point.replicate}
+    return {**row, **{k: v for k, v in named.items() if v is not None}, "seed": point.seed}
+
+
+def _count(plan: Plan) -> str:
+    n = len(plan.points)
+    points = f"{n} point{'s' if n != 1 else ''}"
+    decided = "" if plan.decided == "planned" else ", the sampler decides"
+    epochs = plan.max_epochs()
+    cost = "" if epochs is None else f", at most {epochs} epochs"
+    return f"{plan.study.study}: {plan.study.method}, {points}{decided}{cost}"
+
+
+@click.command("devices")
+@click.option("--devices", "text", default="auto", show_default=True, help="What to choose.")
+@format_option
+def devices_command(text: str, style: str) -> None:
+    """Show the device slots that `hpo run` would use on this machine, and why."""
+    from hpo import console
+    from hpo.devices import choose, discover
+
+    machine = discover()
+    choice = choose(text, machine)
+    names = dict(enumerate(machine.cuda))
+    rows = [
+        {
+            "slot": slot.name,
+            "device": slot.device,
+            "name": names.get(int(slot.device.split(":")[1]), "") if ":" in slot.device else "",
+            **slot.environment,
+        }
+        for slot in choice.slots
+    ]
+    console.print_rows(rows, style)
+    if style == "table":
+        console.say(choice.reason)

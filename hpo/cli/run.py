@@ -1,0 +1,235 @@
+"""`hpo run`, `resume`, `worker` and `stop`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpo.cli.options import opened, storage_option
+from hpo.errors import UserError
+
+if TYPE_CHECKING:
+    from hpo.devices import Choice
+    from hpo.launch import Launched
+    from hpo.running import Finished
+    from hpo.study_file import StudyFile
+    from hpo.tally import Tally
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks of a run, beside the study itself."""
+
+    storage: str | None
+    workers: int | None
+    devices: str | None
+    timeout: str | None
+    as_json: bool
+    retry_failed: bool
+    accept_changed_objective: bool
+
+
+def _run_options(command: Any) -> Any:
+    for option in reversed(
+        (
+            storage_option,
+            click.option("--workers", type=click.IntRange(min=0), help="0 = in this process."),
+            click.option("--devices", metavar="TEXT", help="auto, cpu, cpu*4, cuda:0,cuda:2, ..."),
+            click.option("--timeout", metavar="TIME", help="Stop after 90s, 30min, 2h."),
+            click.option("--json", "as_json", is_flag=True, help="One JSON object an event."),
+            click.option("--retry-failed", is_flag=True, help="Free the points that FAILED."),
+            click.option(
+                "--accept-changed-objective",
+                is_flag=True,
+                help="Go on with an objective that was edited since the study began.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("run")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--n-trials", type=click.IntRange(min=1), help="The study's total of trials.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the file.")
+@click.option("--name", help="Another name for the study.")
+@_run_options
+def run_command(
+    files: tuple[Path, ...],
+    n_trials: int | None,
+    changes: tuple[str, ...],
+    name: str | None,
+    **wishes: Any,
+) -> int:
+    """Make or resume the studies of FILEs, one after another, and finish them."""
+    from hpo.study_file import load, project_folder
+
+    if not files:
+        raise UserError("`hpo run` needs a study file, e.g. hpo run studies/quickstart.yaml")
+    if name is not None and len(files) > 1:
+        raise UserError(f"--name is for one study, but got {len(files)} files.")
+    overrides = [*changes, *([f"n_trials={n_trials}"] if n_trials is not None else [])]
+    loaded = [(load(path, overrides), project_folder(path)) for path in files]
+    codes = []
+    for file, project in loaded:
+        named = file if name is None else file.model_copy(update={"study": name})
+        codes.append(_run_one(named, project, n_trials, Wishes(**wishes)))
+        if codes[-1] == 130:
+            break
+    return max(codes)
+
+
+def _run_one(file: StudyFile, project: Path, n_trials: int | None, wishes: Wishes) -> int:
+    from hpo.launch import launch
+    from hpo.running import check
+
+    choice = _choose(file, wishes)
+    check(file, project)
+    with opened(wishes.storage, create=True, read_only=False) as storage:
+        launched = launch(
+            storage,
+            file,
+            project,
+            n_trials=n_trials,
+            accept_changed_objective=wishes.accept_changed_objective,
+        )
+        return _work(launched, project, choice, wishes)
+
+
+@click.command("resume")
+@click.argument("study")
+@click.option("--project", type=click.Path(path_type=Path), default=Path(), help="Its folder.")
+@_run_options
+def resume_command(study: str, project: Path, **wishes: Any) -> int:
+    """Go on with STUDY from its database alone, and finish it."""
+    return _go_on(study, project, Wishes(**wishes))
+
+
+@click.command("worker")
+@click.argument("study")
+@click.option("--project", type=click.Path(path_type=Path), default=Path(), help="Its folder.")
+@_run_options
+def worker_command(study: str, project: Path, **wishes: Any) -> int:
+    """Join STUDY with this machine's devices, until its points are done."""
+    return _go_on(study, project, Wishes(**wishes))
+
+
+def _go_on(study: str, project: Path, wishes: Wishes) -> int:
+    from hpo import objective_file
+    from hpo.launch import Launched, check_objective, refuse_second_host
+    from hpo.running import check
+    from hpo.stored_study import require_stored
+
+    with opened(wishes.storage, read_only=False) as storage:
+        stored = require_stored(storage, study)
+        refuse_second_host(storage)
+        choice = _choose(stored.file, wishes)
+        text = objective_file.read_text(stored.file.objective, project)
+        changed = check_objective(stored, text, accept=wishes.accept_changed_objective)
+        check(stored.file, project)
+        launched = Launched(stored, is_new=False, objective_changed=changed)
+        return _work(launched, project, choice, wishes)
+
+
+@click.command("stop")
+@click.argument("study")
+@storage_option
+def stop_command(study: str, storage: str | None) -> None:
+    """Ask the workers of STUDY, on every machine, to stop and give their points back."""
+    from hpo.console import say
+    from hpo.stored_study import live_hosts, require_stored
+    from hpo.supervisor import STOPPED_BY_USER
+
+    with opened(storage, read_only=False) as database:
+        stored = require_stored(database, study)
+        hosts = sorted(live_hosts(database, stored.plan_id).values()) if stored.is_ours else []
+        if not hosts:
+            say(f"No worker is at work on {study}.")
+            return
+        stored.ledger.request_stop(STOPPED_BY_USER)
+        say(f"The workers of {study} on {', '.join(hosts)} stop at their next report.")
+
+
+def _choose(file: StudyFile, wishes: Wishes) -> Choice:
+    from hpo.devices import choose, discover
+
+    text = wishes.devices or file.devices or "auto"
+    workers = 1 if wishes.workers == 0 else wishes.workers
+    return choose(text, discover(), workers, file.threads or 1)
+
+
+def _work(launched: Launched, project: Path, choice: Choice, wishes: Wishes) -> int:
+    from hpo import console
+    from hpo.cli import run_words
+    from hpo.running import Finished, already_ended, tally_of
+
+    stored = launched.stored
+    if wishes.retry_failed:
+        n_freed = stored.ledger.free_failed()
+        console.tell(f"{n_freed} failed point{'s are' if n_freed != 1 else ' is'} free again.")
+    for note in launched.notes:
+        console.tell(note)
+    where, tally = _storage_words(wishes), tally_of(stored)
+    ended = already_ended(stored)
+    if ended is not None:
+        finished = Finished(ended, 0.0)
+        if wishes.as_json:
+            console.print_json_line(run_words.summary_event(launched, finished, tally))
+        else:
+            run_words.say_ended(launched, ended, where)
+        return finished.exit_code
+    if not wishes.as_json:
+        console.say(run_words.opening(launched, choice))
+    finished = _watch(launched, project, choice, wishes, tally)
+    if not wishes.as_json:
+        run_words.say_closing(launched, finished, tally, where)
+    return finished.exit_code
+
+
+def _watch(
+    launched: Launched, project: Path, choice: Choice, wishes: Wishes, tally: Tally
+) -> Finished:
+    """Run the workers and show what they do."""
+    from hpo.cli import run_words
+    from hpo.console import view_run
+    from hpo.in_process import run_here
+    from hpo.running import supervise
+    from hpo.supervisor import RunOptions
+
+    timeout_s = _timeout_s(wishes, launched.stored.file)
+    options = RunOptions(project, timeout_s, objective_changed=launched.objective_changed)
+    with view_run(tally, as_json=wishes.as_json) as view:
+
+        def on_event(event: dict[str, Any]) -> None:
+            tally.note(event)
+            view.note(event)
+
+        on_event(run_words.study_event(launched, choice))
+        if wishes.workers == 0:
+            finished = run_here(launched.stored, choice.slots[0], options, on_event)
+        else:
+            finished = supervise(launched, choice, options, on_event)
+        on_event(run_words.summary_event(launched, finished, tally))
+    return finished
+
+
+def _timeout_s(wishes: Wishes, file: StudyFile) -> float | None:
+    if wishes.timeout is None:
+        return file.timeout_s
+    from hpo.study_keys import parse_duration
+
+    try:
+        return parse_duration(wishes.timeout)
+    except ValueError as error:
+        raise UserError(f"--timeout {error}") from None
+
+
+def _storage_words(wishes: Wishes) -> str:
+    """The option to repeat in a command that is shown."""
+    from hpo.storage import mask_password
+
+    return f" --storage {mask_password(wishes.storage)}" if wishes.storage else ""

@@ -1,0 +1,259 @@
+"""The only place that prints: messages, tables as table, JSON or CSV, and a run's progress."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from hpo.tally import Tally
+
+Event = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+PLAIN_EVERY_S = 15.0  # at least one line in this time when the output is piped
+_BAR_WIDTH = 30
+
+
+def say(text: str = "") -> None:
+    """Print a line of result."""
+    Console(soft_wrap=True, highlight=False, markup=False).print(text)
+
+
+def tell(text: str) -> None:
+    """Print a line for people on standard error, so that results can be piped."""
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+
+
+def complain(text: str) -> None:
+    """Print an error."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    console.print(Text("error: ", style="bold red") + Text(text))
+
+
+def print_json(data: Any) -> None:
+    """Print JSON; numbers that JSON does not know become null."""
+    print(json.dumps(_finite(data), indent=2, ensure_ascii=False))
+
+
+def print_json_line(data: Any) -> None:
+    """Print one JSON object on one line, at once."""
+    print(json.dumps(_finite(data), ensure_ascii=False), flush=True)
+
+
+def print_rows(rows: Sequence[Row], style: str, title: str = "") -> None:
+    """Print rows of one kind.
+
+    Args:
+        rows: Their keys are the columns; a row may lack some.
+        style: `table`, `json` or `csv`.
+        title: Stands above a table.
+    """
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    if style == "json":
+        print_json([dict(row) for row in rows])
+    elif style == "csv":
+        _print_csv(rows, columns)
+    else:
+        _print_table(rows, columns, title)
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print named lines, their names aligned."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts:
+        table.add_row(Text(name, style="bold"), Text(value))
+    Console(highlight=False).print(table)
+
+
+def shorten(value: Any) -> str:
+    """A value as a table shows it: four significant digits, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+def _print_table(rows: Sequence[Row], columns: Sequence[str], title: str) -> None:
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        is_number = all(isinstance(row.get(column), int | float | None) for row in rows)
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shorten(row.get(column))) for column in columns))
+    terminal = Console(highlight=False)
+    width = None if terminal.is_terminal else 10_000  # a pipe has no edge to wrap at
+    Console(highlight=False, width=width).print(table)
+
+
+def _print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in row.items()}
+        )
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return data
+
+
+class RunView(Protocol):
+    """What shows a run."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it."""
+
+    def note(self, event: Event) -> None:
+        """Show an event that the tally has taken in already."""
+
+
+def view_run(tally: Tally, *, as_json: bool) -> RunView:
+    """The view that fits: JSON lines if asked for, a live display on a terminal, else lines."""
+    if as_json:
+        return _JsonView()
+    if sys.stdout.isatty():
+        return _LiveView(tally)
+    return _PlainView(tally)
+
+
+class _JsonView:
+    """One JSON object an event."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def note(self, event: Event) -> None:
+        print_json_line({"time": round(time.time(), 3), **event})
+
+
+class _PlainView:
+    """A line for each failure, and one about the whole now and then."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._next = time.monotonic() + PLAIN_EVERY_S
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        say(summary_line(self._tally))
+
+    def note(self, event: Event) -> None:
+        text = event_line(event)
+        if text:
+            say(text)
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + PLAIN_EVERY_S
+            say(summary_line(self._tally))
+
+
+class _LiveView:
+    """A bar and three lines that are drawn anew, with failures above them."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._live = Live(
+            get_renderable=lambda: _picture(tally), refresh_per_second=4, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.__exit__(None, None, None)
+        say(summary_line(self._tally))
+
+    def note(self, event: Event) -> None:
+        text = event_line(event)
+        if text:
+            self._live.console.print(Text(text))
+
+
+def event_line(event: Event) -> str:
+    """What a person must be told of an event at once; empty for all that the tally shows."""
+    kind, trial = event["event"], event.get("trial")
+    if kind == "trial_failed":
+        return f"trial {trial} failed: {event['reason']}"
+    if kind == "trial_lost":
+        then = "is tried again" if event["state"] == "FREE" else f"is {event['state']}"
+        return f"point {event['point']} {then}: {event['reason']}"
+    if kind == "worker_lost":
+        return f"worker {event['worker']}: {event['reason']}"
+    if kind == "stopping":
+        return f"stopping: {event['reason']}"
+    return ""
+
+
+def summary_line(tally: Tally) -> str:
+    """The whole in one line."""
+    parts = [f"{tally.done} of {tally.total} done", f"{tally.pruned} pruned"]
+    parts += [f"{tally.failed} failed"] if tally.failed else []
+    parts += [f"{len(tally.running)} running"] if tally.running else []
+    if tally.best is not None:
+        parts.append(f"best {tally.best:.4g} (trial {tally.best_trial})")
+    pace = tally.trials_per_minute()
+    if pace is not None:
+        parts.append(f"{pace:.3g} trials a minute")
+    return ", ".join(parts)
+
+
+def format_duration(seconds: float) -> str:
+    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _picture(tally: Tally) -> Text:
+    ended = tally.done + tally.failed
+    filled = round(_BAR_WIDTH * ended / tally.total) if tally.total else _BAR_WIDTH
+    text = Text()
+    text.append("━" * filled, style="green")
+    text.append("━" * (_BAR_WIDTH - filled), style="bright_black")
+    text.append(f" {ended}/{tally.total}")
+    left = tally.seconds_left()
+    if left is not None:
+        text.append(f"  about {format_duration(left)} left", style="bright_black")
+    text.append("\n" + summary_line(tally))
+    if tally.best_params:
+        shown = ", ".join(f"{name}={shorten(value)}" for name, value in tally.best_params.items())
+        text.append(f"\nbest: {shown}", style="green")
+    for trial, slot in sorted(tally.running.items()):
+        text.append(f"\ntrial {trial} on {slot}", style="bright_black")
+    return text

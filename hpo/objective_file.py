@@ -1,0 +1,134 @@
+"""The user's objective: from `path.py:function` and a project folder to the function itself."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from hpo.errors import ObjectiveError
+
+Objective = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class LoadedObjective:
+    """An imported objective with what its module offers beside it."""
+
+    function: Objective
+    check: Callable[[Mapping[str, Any]], object] | None
+    prepare: Callable[[Mapping[str, Any]], object] | None
+
+
+def locate(reference: str, project: Path) -> tuple[Path, str]:
+    """The file and the function's name that `path.py:function` stands for.
+
+    Raises:
+        ObjectiveError: The text has another form, leaves the project folder, or names no file.
+    """
+    path_text, colon, function = reference.rpartition(":")
+    if not colon or not path_text.endswith(".py") or not function.isidentifier():
+        raise ObjectiveError(f"An objective must be 'path.py:function', but got {reference!r}.")
+    path = (project / path_text).resolve()
+    if not path.is_relative_to(project.resolve()):
+        raise ObjectiveError(
+            f"An objective must lie in the project folder {project}, but got {reference!r}."
+        )
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, [p.name for p in project.glob("*.py")], n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ObjectiveError(f"There is no file {path_text} in {project}.{hint}")
+    return path, function
+
+
+def read_text(reference: str, project: Path) -> str:
+    """The text of the objective's file, without running it."""
+    path, _ = locate(reference, project)
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ObjectiveError(f"{path} cannot be read: {error}") from None
+
+
+def load(reference: str, project: Path) -> LoadedObjective:
+    """Import the objective; the project folder comes first on the import path.
+
+    Raises:
+        ObjectiveError: It is missing, has no such function, or raises on import.
+    """
+    path, name = locate(reference, project)
+    module = _import(path, project)
+    function = getattr(module, name, None)
+    if not callable(function):
+        near = difflib.get_close_matches(name, [n for n in vars(module) if n[0] != "_"], n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ObjectiveError(f"{path} has no function {name!r}.{hint}")
+    return LoadedObjective(
+        cast(Objective, function), getattr(module, "check", None), getattr(module, "prepare", None)
+    )
+
+
+def check_settings(objective: LoadedObjective, settings: Sequence[Mapping[str, Any]]) -> None:
+    """Let the module's own `check` look at every setting.
+
+    Raises:
+        ObjectiveError: With what `check` said of the first settings that it refused.
+    """
+    if objective.check is None:
+        return
+    for values in settings:
+        try:
+            objective.check(dict(values))
+        except Exception as error:  # whatever a user's function raises is its way to refuse
+            raise ObjectiveError(f"The objective refuses the settings: {error}") from error
+
+
+def imports_of(text: str) -> set[str]:
+    """Top-level names of the packages that a module's text imports anywhere, found unrun."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return found
+
+
+def _import(path: Path, project: Path) -> ModuleType:
+    folder = str(project.resolve())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ObjectiveError(f"{path} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # dataclasses and pickles look their module up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[path.stem]
+        raise ObjectiveError(f"{_place(error, path)}: {_said(error)}") from error
+    return module
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """The deepest line of the user's own file on the way to the error."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return f"{path}:{lines[-1]}" if lines else str(path)

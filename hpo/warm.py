@@ -1,0 +1,54 @@
+"""Imported once by the fork server, so that every worker forked from it starts within milliseconds.
+
+What to prepare comes in an environment variable. Nothing here may start a thread: a multi-threaded
+operation in the server would hang its children. The user's objective is never imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+
+import hpo.worker  # noqa: F401 (imports Optuna, SQLAlchemy and all of a worker's own modules)
+
+VARIABLE = "HPO_WARM"
+
+
+@dataclass(frozen=True)
+class Warmth:
+    """What the fork server prepares.
+
+    Attributes:
+        torch: Whether the objective imports torch or the trainer.
+        trainer: Whether the objective imports the trainer.
+        datasets: Data sets to load, where the study names them.
+    """
+
+    torch: bool = False
+    trainer: bool = False
+    datasets: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """As the environment variable holds it."""
+        return json.dumps(asdict(self))
+
+
+def prepare(warmth: Warmth) -> None:
+    """Import and load; a failure here is left for the worker to meet and report."""
+    try:
+        if warmth.torch:
+            import torch  # noqa: F401
+        if warmth.trainer:
+            from hpo.training import trainer  # noqa: F401
+            from hpo.training.data import warm
+
+            for dataset in warmth.datasets:
+                warm(dataset)
+    except Exception as error:
+        print(f"The fork server could not prepare everything: {error}", file=sys.stderr)  # noqa: T201
+
+
+if VARIABLE in os.environ:
+    prepare(Warmth(**json.loads(os.environ[VARIABLE])))
