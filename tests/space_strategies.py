@@ -88,7 +88,8 @@ def spaces(draw: st.DrawFn, simple: st.SearchStrategy[dict[str, Any]] = SIMPLE) 
             length = draw(LENGTHS | st.sampled_from(lists) if lists else LENGTHS)
             keys = {"length": length, "each": keys}
         parents = [other for other, its in space.items() if "choices" in its]
-        if parents and draw(st.integers(0, 1)):
+        is_conditional = draw(st.booleans())
+        if parents and is_conditional:
             parent = draw(st.sampled_from(parents))
             wanted = draw(st.lists(st.sampled_from(space[parent]["choices"]), min_size=1))
             keys = {**keys, "when": {parent: wanted}}
