@@ -47,9 +47,30 @@ class Engine(Protocol):
 def choose_engine(
     settings: MLPSettings, dataset: Dataset, device: torch.device, model: MLP
 ) -> tuple[Engine, str]:
-    """The engine for a run, and why that one."""
-    from hpo.training.torch_engine import TorchEngine
+    """The engine for a run, and why that one.
 
-    if settings.engine == "compiled":
-        raise UserError("engine: compiled is not there yet")
-    return TorchEngine(settings, dataset, device, model), f"the device is {device.type}"
+    Raises:
+        UserError: ``engine: compiled`` was asked for and does not cover the run.
+    """
+    obstacle = _obstacle_to_compiled(settings, dataset, device)
+    if settings.engine == "compiled" and obstacle:
+        raise UserError(f"engine: compiled cannot train this: {obstacle}")
+    if settings.engine == "torch" or obstacle:
+        from hpo.training.torch_engine import TorchEngine
+
+        return TorchEngine(settings, dataset, device, model), obstacle or "asked for"
+    from hpo.training.compiled_engine import CompiledEngine
+
+    reason = "a CPU and settings that the kernels cover"
+    return CompiledEngine(settings, dataset, model), reason
+
+
+def _obstacle_to_compiled(settings: MLPSettings, dataset: Dataset, device: torch.device) -> str:
+    """Why the compiled engine cannot train this run; empty when it can or need not."""
+    if settings.engine == "torch":
+        return ""
+    if device.type != "cpu":
+        return f"the device is {device.type}"
+    from hpo.training.compiled_engine import why_not_covered
+
+    return why_not_covered(settings, dataset)

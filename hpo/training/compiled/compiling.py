@@ -1,0 +1,64 @@
+"""How kernels are compiled: a Python function goes in, machine code kept in the user's cache comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import numba
+from numba.core import config
+
+from hpo.training.sources import user_cache
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile on first use, without the interpreter's lock, and keep the machine code on disk.
+
+    Only fused multiply-add is allowed beyond strict arithmetic, so that NaN stays NaN.
+    """
+    before, config.CACHE_DIR = config.CACHE_DIR, CACHE_FOLDER
+    try:
+        compiled: Callable[P, R] = numba.njit(
+            cache=bool(CACHE_FOLDER), nogil=True, error_model="numpy", fastmath={"contract", "nsz"}
+        )(function)
+    finally:
+        config.CACHE_DIR = before
+    return compiled
+
+
+def _cache_folder() -> str:
+    """A writable folder for this version of the kernels; empty when there is none.
+
+    numba notices a change in a kernel's own file, not in those it calls: the folder's name does.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    version = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    asked = os.environ.get("NUMBA_CACHE_DIR")
+    private = Path(tempfile.gettempdir()) / f"hpo-{os.getuid()}"
+    for parent in (Path(asked) if asked else user_cache() / "numba", private):
+        folder = parent / version
+        if _is_ours(folder):
+            return str(folder)
+    return ""
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether only this user can write there: the cache is code that will run."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = folder.parent.stat()
+        is_safe = status.st_uid == os.getuid() and not status.st_mode & 0o022
+        with tempfile.TemporaryFile(dir=folder):
+            return is_safe
+    except OSError:
+        return False
+
+
+CACHE_FOLDER = _cache_folder()

@@ -1,0 +1,168 @@
+"""The whole network over flat buffers: its shape, the forward pass and the evaluation.
+
+Layer l has the weights W_l of shape (n_inputs + 1, width): row i belongs to input i, the last row
+is the bias; widths are rounded up to vectors, and the columns added stay 0 all along. With the
+activations A_0 = images, for a batch of B images:
+
+    Z_l = A_{l-1} W_l + bias        A_l = activation(Z_l) * mask
+    D_L = dloss/dZ_L                D_{l-1} = (D_l W_l^T) * mask * activation'
+    dloss/dW_l = A_{l-1}^T D_l      dloss/dbias = sum of D_l's rows
+
+W_l^T is kept as a copy, so that every inner loop runs along a row.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hpo.training.compiled.compiling import kernel
+from hpo.training.compiled.elementwise import (
+    activate,
+    draw_mask,
+    multiply,
+)
+from hpo.training.compiled.head import likeliest, loss_and_gradient
+from hpo.training.compiled.simd import Floats, Indices, add_rows, add_sparse_rows
+from hpo.training.compiled.sparse import SparseImages
+
+f32 = np.float32
+
+
+class Network(NamedTuple):
+    """Shape and buffers of a network; layer l of L is entry l of each array.
+
+    Attributes:
+        n_inputs: Inputs of each layer, int64, shape (L,).
+        widths: Outputs of each layer, rounded up to a multiple of 16, int64, shape (L,).
+        n_classes: Outputs of the last layer that count.
+        weights_at: Where W_l begins in ``weights``, int64, shape (L,).
+        transposed_at: Where W_l^T begins in ``transposed``, int64, shape (L,).
+        outputs_at: Where A_l begins in ``outputs`` and D_l in ``deltas``, int64, shape (L,).
+        activations: Code of each hidden layer's activation, int64, shape (L - 1,).
+        dropouts: Probability for each hidden layer, float64, shape (L - 1,).
+        weights: All W_l, float32, flat.
+        transposed: All W_l^T but the first, float32, flat.
+        outputs: All A_l of a batch, float32, flat.
+        deltas: All D_l of a batch, float32, flat.
+        masks: The dropout masks of a batch, in the places of the activations, float32, flat.
+        row_sum: Sum of the rows of W_1 without its bias, float32, shape (widths[0],).
+    """
+
+    n_inputs: Indices
+    widths: Indices
+    n_classes: int
+    weights_at: Indices
+    transposed_at: Indices
+    outputs_at: Indices
+    activations: Indices
+    dropouts: np.ndarray[tuple[int], np.dtype[np.float64]]
+    weights: Floats
+    transposed: Floats
+    outputs: Floats
+    deltas: Floats
+    masks: Floats
+    row_sum: Floats
+
+
+@kernel
+def evaluate(
+    network: Network, loss: int, images: SparseImages, rows: Indices, batch_size: int
+) -> tuple[float, int]:
+    """Sum of the losses, and how many images are classified rightly."""
+    last = network.widths.shape[0] - 1
+    width, at = network.widths[last], network.outputs_at[last]
+    total, n_right = 0.0, 0
+    for first in range(0, rows.shape[0], batch_size):
+        batch = rows[first : first + batch_size]
+        forward(network, images, batch, 0, False)
+        for b in range(batch.shape[0]):
+            scores = network.outputs[at + b * width : at + (b + 1) * width]
+            n_right += likeliest(scores, network.n_classes) == images.labels[batch[b]]
+        total += loss_and_deltas(network, loss, images, batch)
+    return total, n_right
+
+
+@kernel
+def forward(
+    network: Network, images: SparseImages, batch: Indices, mask_key: int, is_training: bool
+) -> None:
+    """Fill ``outputs``: activations of the hidden layers, scores of the last."""
+    n_images = batch.shape[0]
+    _forward_images(network, images, batch)
+    for layer in range(network.widths.shape[0]):
+        if layer > 0:
+            _forward_dense(network, layer, n_images)
+        if layer < network.activations.shape[0]:
+            first = network.outputs_at[layer]
+            end = first + n_images * network.widths[layer]
+            activate(network.outputs[first:end], network.activations[layer])
+            if is_training and network.dropouts[layer] > 0.0:
+                key = (mask_key * 64 + layer) * 0x9E3779B97F4A7C15 & 0x7FFFFFFFFFFFFFFF
+                draw_mask(network.masks[first:end], network.dropouts[layer], key)
+                multiply(network.outputs[first:end], network.masks[first:end])
+
+
+@kernel
+def _forward_images(network: Network, images: SparseImages, batch: Indices) -> None:
+    """Z_1, a block of inputs at a time for all images, so that its weights stay in the cache."""
+    width, z = network.widths[0], network.outputs
+    bias_at = network.n_inputs[0] * width
+    for b in range(batch.shape[0]):
+        for j in range(width):
+            z[b * width + j] = network.weights[bias_at + j] + f32(images.zero) * network.row_sum[j]
+    for block in range(images.blocks.shape[1] - 1):
+        for b in range(batch.shape[0]):
+            image = batch[b]
+            first = images.starts[image] + np.int64(images.blocks[image, block])
+            n = np.int64(images.blocks[image, block + 1]) - np.int64(images.blocks[image, block])
+            add_sparse_rows(
+                z,
+                b * width,
+                width,
+                network.weights,
+                images.inputs,
+                images.codes,
+                first,
+                n,
+                images.table,
+            )
+
+
+@kernel
+def _forward_dense(network: Network, layer: int, n_images: int) -> None:
+    """Z_l = A_{l-1} W_l + bias."""
+    width, n_inputs = network.widths[layer], network.n_inputs[layer]
+    weights_at, z_at = network.weights_at[layer], network.outputs_at[layer]
+    a_at, a_width = network.outputs_at[layer - 1], network.widths[layer - 1]
+    z, bias_at = network.outputs, weights_at + n_inputs * width
+    for b in range(n_images):
+        at = z_at + b * width
+        z[at : at + width] = network.weights[bias_at : bias_at + width]
+        add_rows(
+            z,
+            at,
+            width,
+            network.weights,
+            weights_at,
+            network.outputs,
+            a_at + b * a_width,
+            1,
+            n_inputs,
+        )
+
+
+@kernel
+def loss_and_deltas(network: Network, loss: int, images: SparseImages, batch: Indices) -> float:
+    """Sum of the batch's losses; D_L = gradient of their mean by the scores."""
+    last = network.widths.shape[0] - 1
+    width, at = network.widths[last], network.outputs_at[last]
+    total, weight = 0.0, f32(1.0 / batch.shape[0])
+    for b in range(batch.shape[0]):
+        delta = network.deltas[at + b * width : at + (b + 1) * width]
+        delta[:] = network.outputs[at + b * width : at + (b + 1) * width]
+        delta[network.n_classes :] = f32(0.0)
+        label = images.labels[batch[b]]
+        total += loss_and_gradient(delta, network.n_classes, label, loss, weight)
+    return total

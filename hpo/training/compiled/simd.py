@@ -1,0 +1,267 @@
+"""The one product of all layers, as machine vectors: sums of scaled matrix rows.
+
+Everything an MLP multiplies is  ``out[0:w] += sum over i of c_i * matrix[row_i, 0:w]``:  with sparse
+rows it is the first layer and its weight gradient, with consecutive rows every other product.
+`add_sparse_rows` and `add_rows` compute it with the sums held in registers, which numba's own loops
+cannot do. Widths are multiples of `LANES`; vectors of 16 floats become whatever the CPU has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from hpo.training.compiled.compiling import kernel
+
+Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+
+LANES = 16
+_FLOAT, _INT64, _INT32 = ir.FloatType(), ir.IntType(64), ir.IntType(32)
+_VECTOR = ir.VectorType(_FLOAT, LANES)
+
+# What an intrinsic's code generator gets and gives has no types in llvmlite.
+Value = Any
+Builder = Any
+
+
+def _vector_at(builder: Builder, pointer: Value, n_lanes: int) -> Value:
+    moved = builder.gep(pointer, [ir.Constant(_INT64, n_lanes)])
+    return builder.bitcast(moved, _VECTOR.as_pointer())
+
+
+def _splat(builder: Builder, scalar: Value) -> Value:
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(_INT32, 0))
+    zeros = ir.Constant(ir.VectorType(_INT32, LANES), [0] * LANES)
+    return builder.shuffle_vector(first, undefined, zeros)
+
+
+def _emit_sum(
+    builder: Builder,
+    out: Value,
+    n_terms: Value,
+    term: Callable[[Value], tuple[Value, Value]],
+    n_vectors: int,
+    n_chains: int,
+) -> None:
+    """Code for ``out[0 : 16 n_vectors] += sum of coefficient * row`` over ``term(i)``.
+
+    Args:
+        builder: Where the code goes.
+        out: Pointer to the sums.
+        n_terms: How many terms.
+        term: From i to the i-th coefficient and the pointer to its row.
+        n_vectors: Sums held in registers, each of 16 floats.
+        n_chains: Independent copies of the sums, which hide the latency of an addition.
+    """
+    sums = [
+        [cgutils.alloca_once(builder, _VECTOR) for _ in range(n_vectors)] for _ in range(n_chains)
+    ]
+    zero = ir.Constant(_VECTOR, [0.0] * LANES)
+    for j in range(n_vectors):
+        builder.store(builder.load(_vector_at(builder, out, j * LANES), align=4), sums[0][j])
+        for chain in sums[1:]:
+            builder.store(zero, chain[j])
+
+    def add_term(i: Value, chain: list[Value]) -> None:
+        coefficient, row = term(i)
+        factor = _splat(builder, coefficient)
+        for j, total in enumerate(chain):
+            vector = builder.load(_vector_at(builder, row, j * LANES), align=4)
+            product = builder.fmul(factor, vector, flags=("contract",))
+            builder.store(builder.fadd(builder.load(total), product, flags=("contract",)), total)
+
+    step, one = ir.Constant(_INT64, n_chains), ir.Constant(_INT64, 1)
+    whole = builder.mul(builder.udiv(n_terms, step), step)
+    with cgutils.for_range_slice(builder, ir.Constant(_INT64, 0), whole, step, _INT64) as (i, _):
+        for number, chain in enumerate(sums):
+            add_term(builder.add(i, ir.Constant(_INT64, number)), chain)
+    if n_chains > 1:
+        with cgutils.for_range_slice(builder, whole, n_terms, one, _INT64) as (i, _):
+            add_term(i, sums[0])
+    for j in range(n_vectors):
+        total = builder.load(sums[0][j])
+        for chain in sums[1:]:
+            total = builder.fadd(total, builder.load(chain[j]))
+        builder.store(total, _vector_at(builder, out, j * LANES)).align = 4
+
+
+def _pointer(context: Any, builder: Builder, array_type: Any, array: Value, at: Value) -> Value:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [at])
+
+
+def _sparse_sum(n_vectors: int, n_chains: int) -> Any:
+    @intrinsic
+    def add(  # type: ignore[no-untyped-def]
+        _typing, out, out_at, matrix, matrix_at, stride, rows, codes, first, table, n_terms
+    ):
+        place = types.intp
+        signature = types.void(out, place, matrix, place, place, rows, codes, place, table, place)
+
+        def generate(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            def at(number: int, start: Value) -> Value:
+                return _pointer(context, builder, sig.args[number], args[number], start)
+
+            zero = ir.Constant(_INT64, 0)
+            out, matrix, table = at(0, args[1]), at(2, args[3]), at(8, zero)
+            rows, codes = at(5, args[7]), at(6, args[7])
+
+            def term(i: Value) -> tuple[Value, Value]:
+                row = builder.zext(builder.load(builder.gep(rows, [i])), _INT64)
+                code = builder.zext(builder.load(builder.gep(codes, [i])), _INT64)
+                coefficient = builder.load(builder.gep(table, [code]))
+                return coefficient, builder.gep(matrix, [builder.mul(row, args[4])])
+
+            _emit_sum(builder, out, args[9], term, n_vectors, n_chains)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add
+
+
+def _dense_sum(n_vectors: int, n_chains: int) -> Any:
+    @intrinsic
+    def add(  # type: ignore[no-untyped-def]
+        _typing, out, out_at, matrix, matrix_at, stride, factors, first, step, n_terms
+    ):
+        place = types.intp
+        signature = types.void(out, place, matrix, place, place, factors, place, place, place)
+
+        def generate(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            def at(number: int, start: Value) -> Value:
+                return _pointer(context, builder, sig.args[number], args[number], start)
+
+            out, matrix, factors = at(0, args[1]), at(2, args[3]), at(5, args[6])
+
+            def term(i: Value) -> tuple[Value, Value]:
+                coefficient = builder.load(builder.gep(factors, [builder.mul(i, args[7])]))
+                return coefficient, builder.gep(matrix, [builder.mul(i, args[4])])
+
+            _emit_sum(builder, out, args[8], term, n_vectors, n_chains)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add
+
+
+@intrinsic
+def _prefetch(_typing, array, at):  # type: ignore[no-untyped-def]
+    def generate(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        pointer = _pointer(context, builder, sig.args[0], args[0], args[1])
+        byte = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [byte.type, _INT32, _INT32, _INT32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        read, keep_in_level_2, is_data = (ir.Constant(_INT32, flag) for flag in (0, 2, 1))
+        builder.call(function, [byte, read, keep_in_level_2, is_data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+_sparse_8, _sparse_4, _sparse_2, _sparse_1 = (
+    _sparse_sum(*shape) for shape in ((8, 1), (4, 2), (2, 4), (1, 4))
+)
+_dense_8, _dense_4, _dense_2, _dense_1 = (
+    _dense_sum(*shape) for shape in ((8, 1), (4, 2), (2, 4), (1, 8))
+)
+
+
+@kernel
+def prefetch(array: npt.NDArray[Any], start: int, stop: int) -> None:
+    """Ask for ``array[start:stop]`` to be brought into the second-level cache."""
+    lane = 64 // array.itemsize
+    for i in range(start, stop, lane):
+        _prefetch(array, i)
+
+
+@kernel
+def add_sparse_rows(
+    out: Floats,
+    out_at: int,
+    width: int,
+    matrix: Floats,
+    rows: npt.NDArray[np.uint16],
+    codes: Codes,
+    first: int,
+    n_terms: int,
+    table: Floats,
+) -> None:
+    """``out[out_at + j] += sum over i of table[codes[i]] * matrix[rows[i], j]``, all j < width.
+
+    Args:
+        out: Flat.
+        out_at: Where the sums begin.
+        width: A multiple of 16.
+        matrix: Flat, of rows of ``width``.
+        rows: Flat lists of rows of the matrix.
+        codes: The coefficient of each, as a place in ``table``.
+        first: Where the list begins in ``rows`` and ``codes``.
+        n_terms: Its length.
+        table: 256 coefficients.
+    """
+    j = 0
+    while j + 128 <= width:
+        _sparse_8(out, out_at + j, matrix, j, width, rows, codes, first, table, n_terms)
+        j += 128
+    if j + 64 <= width:
+        _sparse_4(out, out_at + j, matrix, j, width, rows, codes, first, table, n_terms)
+        j += 64
+    if j + 32 <= width:
+        _sparse_2(out, out_at + j, matrix, j, width, rows, codes, first, table, n_terms)
+        j += 32
+    if j < width:
+        _sparse_1(out, out_at + j, matrix, j, width, rows, codes, first, table, n_terms)
+
+
+@kernel
+def add_rows(
+    out: Floats,
+    out_at: int,
+    width: int,
+    matrix: Floats,
+    matrix_at: int,
+    factors: Floats,
+    first: int,
+    step: int,
+    n_terms: int,
+) -> None:
+    """``out[out_at + j] += sum over i of factors[first + i step] * matrix[i, j]``, all j < width.
+
+    Args:
+        out: Flat.
+        out_at: Where the sums begin.
+        width: A multiple of 16.
+        matrix: Flat; its rows of ``width`` begin at ``matrix_at``.
+        matrix_at: See ``matrix``.
+        factors: Flat.
+        first: Place of the first coefficient in ``factors``.
+        step: From one coefficient to the next.
+        n_terms: Number of rows.
+    """
+    j = 0
+    while j + 128 <= width:
+        at = matrix_at + j
+        _dense_8(out, out_at + j, matrix, at, width, factors, first, step, n_terms)
+        j += 128
+    if j + 64 <= width:
+        at = matrix_at + j
+        _dense_4(out, out_at + j, matrix, at, width, factors, first, step, n_terms)
+        j += 64
+    if j + 32 <= width:
+        at = matrix_at + j
+        _dense_2(out, out_at + j, matrix, at, width, factors, first, step, n_terms)
+        j += 32
+    if j < width:
+        at = matrix_at + j
+        _dense_1(out, out_at + j, matrix, at, width, factors, first, step, n_terms)

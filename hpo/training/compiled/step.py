@@ -1,0 +1,253 @@
+"""A training step: the gradient of each row of weights, used up by its update at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hpo.training.compiled.compiling import kernel
+from hpo.training.compiled.elementwise import multiply, multiply_by_slope
+from hpo.training.compiled.network import Network, forward, loss_and_deltas
+from hpo.training.compiled.simd import Floats, Indices, add_rows, add_sparse_rows
+from hpo.training.compiled.sparse import PixelLists, SparseImages, list_by_input, prefetch_images
+from hpo.training.compiled.updates import update
+
+f32 = np.float32
+# Rows of weights whose gradients are summed, then used up, while they lie in the nearest cache.
+ROWS_AT_ONCE = 16
+
+
+class Rule(NamedTuple):
+    """What is minimized, and how.
+
+    Attributes:
+        loss: One of ``LOSS_CODES``.
+        optimizer: One of ``OPTIMIZER_CODES``.
+        momentum: Of SGD and RMSprop.
+        weight_decay: L2 penalty.
+        l1: L1 penalty of the weights without the biases.
+        first: Optimizer's state, float32, in the places of the weights.
+        second: The same.
+        gradients: Scratch, float32, ``ROWS_AT_ONCE`` + 1 of the widest rows; the last one holds
+            the sum of the deltas.
+    """
+
+    loss: int
+    optimizer: int
+    momentum: float
+    weight_decay: float
+    l1: float
+    first: Floats
+    second: Floats
+    gradients: Floats
+
+
+@kernel
+def train_epoch(
+    network: Network,
+    rule: Rule,
+    images: SparseImages,
+    lists: PixelLists,
+    order: Indices,
+    batch_size: int,
+    rate: float,
+    n_steps: int,
+    mask_key: int,
+    losses: Floats,
+) -> None:
+    """One step for each batch of ``order``; each batch's mean loss before its step in ``losses``.
+
+    Args:
+        network: Its weights are changed in place.
+        rule: Its state is changed in place.
+        images: Of the training part.
+        lists: Scratch.
+        order: Rows of ``images``, int64.
+        batch_size: At most what the buffers were made for.
+        rate: Learning rate.
+        n_steps: Steps taken before this epoch.
+        mask_key: Decides the dropout masks.
+        losses: Shape (batches,).
+    """
+    for step in range(losses.shape[0]):
+        batch = order[step * batch_size : (step + 1) * batch_size]
+        prefetch_images(images, order[(step + 1) * batch_size : (step + 2) * batch_size])
+        forward(network, images, batch, mask_key + step, True)
+        losses[step] = loss_and_deltas(network, rule.loss, images, batch) / batch.shape[0]
+        list_by_input(images, batch, lists)
+        _backward(network, rule, images, lists, batch.shape[0], rate, n_steps + step + 1)
+
+
+@kernel
+def _backward(
+    network: Network,
+    rule: Rule,
+    images: SparseImages,
+    lists: PixelLists,
+    n_images: int,
+    rate: float,
+    n_steps: int,
+) -> None:
+    """D_l and the update of W_l, from the last layer to the first."""
+    for layer in range(network.widths.shape[0] - 1, -1, -1):
+        n_rows, width = network.n_inputs[layer], network.widths[layer]
+        if layer > 0:
+            _deltas_of_inputs(network, layer, n_images)
+        else:
+            network.row_sum[:] = f32(0.0)
+        _sum_deltas(network, rule.gradients, layer, n_images)
+        for row in range(0, n_rows, ROWS_AT_ONCE):
+            end = min(row + ROWS_AT_ONCE, n_rows)
+            if layer > 0:
+                _gradients_of_rows(network, rule.gradients, layer, row, end, n_images)
+            else:
+                _gradients_of_inputs(network, rule.gradients, images, lists, row, end)
+            _update_rows(network, rule, layer, row, end, rule.gradients, rate, n_steps)
+            if layer > 0:
+                copy_transposed(network, layer, row, end)
+            else:
+                add_to_row_sum(network, row, end)
+        bias_gradient = rule.gradients[ROWS_AT_ONCE * width :]
+        _update_rows(network, rule, layer, n_rows, n_rows + 1, bias_gradient, rate, n_steps)
+
+
+@kernel
+def _deltas_of_inputs(network: Network, layer: int, n_images: int) -> None:
+    """D_{l-1} = (D_l W_l^T) * mask * activation'."""
+    below = layer - 1
+    width, width_below = network.widths[layer], network.widths[below]
+    at, at_below = network.outputs_at[layer], network.outputs_at[below]
+    is_last = layer == network.widths.shape[0] - 1
+    n_outputs = network.n_classes if is_last else network.n_inputs[layer + 1]
+    end = at_below + n_images * width_below
+    network.deltas[at_below:end] = f32(0.0)
+    for b in range(n_images):
+        add_rows(
+            network.deltas,
+            at_below + b * width_below,
+            width_below,
+            network.transposed,
+            network.transposed_at[layer],
+            network.deltas,
+            at + b * width,
+            1,
+            n_outputs,
+        )
+    deltas, outputs = network.deltas[at_below:end], network.outputs[at_below:end]
+    if network.dropouts[below] > 0.0:
+        multiply(deltas, network.masks[at_below:end])
+    kept = 1.0 - network.dropouts[below]
+    multiply_by_slope(deltas, outputs, network.activations[below], kept)
+
+
+@kernel
+def _sum_deltas(network: Network, gradients: Floats, layer: int, n_images: int) -> None:
+    """The sum of D_l's rows, which is the bias's gradient, in the last row of the scratch."""
+    width, at = network.widths[layer], network.outputs_at[layer]
+    total = gradients[ROWS_AT_ONCE * width : (ROWS_AT_ONCE + 1) * width]
+    total[:] = f32(0.0)
+    for b in range(n_images):
+        delta = network.deltas[at + b * width : at + (b + 1) * width]
+        for j in range(width):
+            total[j] += delta[j]
+
+
+@kernel
+def _gradients_of_rows(
+    network: Network, gradients: Floats, layer: int, row: int, end: int, n_images: int
+) -> None:
+    """Rows ``row`` to ``end`` of A_{l-1}^T D_l, in the scratch."""
+    width, below = network.widths[layer], layer - 1
+    gradients[: (end - row) * width] = f32(0.0)
+    for k in range(row, end):
+        add_rows(
+            gradients,
+            (k - row) * width,
+            width,
+            network.deltas,
+            network.outputs_at[layer],
+            network.outputs,
+            network.outputs_at[below] + k,
+            network.widths[below],
+            n_images,
+        )
+
+
+@kernel
+def _gradients_of_inputs(
+    network: Network,
+    gradients: Floats,
+    images: SparseImages,
+    lists: PixelLists,
+    row: int,
+    end: int,
+) -> None:
+    """Rows ``row`` to ``end`` of A_0^T D_1, in the scratch: ``zero`` * sum(D_1) + non-zero terms."""
+    width = network.widths[0]
+    for k in range(row, end):
+        at = (k - row) * width
+        for j in range(width):
+            gradients[at + j] = f32(images.zero) * gradients[ROWS_AT_ONCE * width + j]
+        first = lists.starts[k]
+        add_sparse_rows(
+            gradients,
+            at,
+            width,
+            network.deltas,
+            lists.images,
+            lists.codes,
+            first,
+            lists.starts[k + 1] - first,
+            images.table,
+        )
+
+
+@kernel
+def _update_rows(
+    network: Network,
+    rule: Rule,
+    layer: int,
+    row: int,
+    end: int,
+    gradients: Floats,
+    rate: float,
+    n_steps: int,
+) -> None:
+    """The optimizer's step on rows ``row`` to ``end`` of W_l; the l1 penalty spares the bias."""
+    width = network.widths[layer]
+    first = network.weights_at[layer] + row * width
+    last = network.weights_at[layer] + end * width
+    update(
+        rule.optimizer,
+        network.weights[first:last],
+        gradients[: last - first],
+        rule.first[first:last],
+        rule.second[first:last],
+        rate,
+        rule.momentum,
+        rule.weight_decay,
+        rule.l1 if row < network.n_inputs[layer] else 0.0,
+        n_steps,
+    )
+
+
+@kernel
+def copy_transposed(network: Network, layer: int, row: int, end: int) -> None:
+    """Columns ``row`` to ``end`` of W_l^T, from rows of W_l."""
+    width, width_below = network.widths[layer], network.widths[layer - 1]
+    weights = network.weights[network.weights_at[layer] :]
+    transposed = network.transposed[network.transposed_at[layer] :]
+    for j in range(width):
+        for k in range(row, end):
+            transposed[j * width_below + k] = weights[k * width + j]
+
+
+@kernel
+def add_to_row_sum(network: Network, row: int, end: int) -> None:
+    """Add rows ``row`` to ``end`` of W_1 to ``row_sum``."""
+    width = network.widths[0]
+    for k in range(row, end):
+        weights = network.weights[k * width : (k + 1) * width]
+        for j in range(width):
+            network.row_sum[j] += weights[j]
