@@ -61,11 +61,15 @@ class Page:
         from optuna.artifacts.exceptions import ArtifactNotFound
 
         try:
-            return Response.from_app(self._app, environ)
+            response = Response.from_app(self._app, environ)
         except (ArtifactNotFound, KeyError):  # KeyError: no such study or trial
             if not path.startswith("/artifacts/"):
                 raise
             return Response("There is no such artifact.\n", status=404)
+        if response.status_code == 204 and path.startswith("/api/"):
+            # The page reads JSON from every answer, and takes an empty one for a failure.
+            return Response("{}", mimetype="application/json")
+        return response
 
     def _open(self, storage: BaseStorage) -> None:
         import optuna_dashboard

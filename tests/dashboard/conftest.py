@@ -18,6 +18,8 @@ from werkzeug.test import Client, TestResponse
 from hpo.dashboard import make_app
 from hpo.storage import open_storage
 
+from .process import dashboard
+
 MakeClient = Callable[..., Client]
 PASSWORD = "correct horse"
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -87,6 +89,13 @@ def project(template: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def url(project: Path) -> str:
     return f"sqlite:///{project / 'hpo.db'}"
+
+
+@pytest.fixture(scope="session")
+def running(template: Path) -> Iterator[str]:
+    """The address of one read-only dashboard for the tests that change nothing."""
+    with dashboard(f"sqlite:///{template / 'hpo.db'}") as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="session")

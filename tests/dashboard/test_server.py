@@ -5,14 +5,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -24,47 +19,7 @@ from hpo.dashboard.server import TOKEN_VARIABLE, host_names, is_loopback, resolv
 from hpo.errors import FileFaults, StorageError, UserError
 
 from .conftest import PASSWORD, TOKEN, basic, bearer
-
-PROGRAM = """
-import json, sys
-from pathlib import Path
-from hpo.dashboard import run_dashboard
-arguments = json.loads(sys.argv[1])
-paths = {key: Path(arguments.pop(key)) for key in ("users", "artifacts") if key in arguments}
-run_dashboard(**arguments, **paths, port=0, say=lambda line: print(line, flush=True))
-"""
-
-
-@contextlib.contextmanager
-def dashboard(url: str, **arguments: object) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A dashboard in a process of its own: the address of its page, and the process."""
-    environment = {**os.environ}
-    token = arguments.pop("token", None)
-    if token:
-        environment[TOKEN_VARIABLE] = str(token)
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, json.dumps({"url": url, **arguments}, default=str)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    assert process.stdout
-    try:
-        line = process.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found, line + (process.stderr.read() if process.stderr else "")
-        yield found[0].rstrip("/"), process
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def running(template: Path) -> Iterator[str]:
-    """The address of one read-only dashboard for the tests that change nothing."""
-    with dashboard(f"sqlite:///{template / 'hpo.db'}") as (address, _):
-        yield address
+from .process import dashboard
 
 
 def fetch(address: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
