@@ -1,0 +1,152 @@
+"""A study's numbers as plain data, for `--format json`: what the page shows, without its words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpo.reporting.claims import ClaimResult, judge_claims
+from hpo.reporting.design import read_design
+from hpo.reporting.progress import best_so_far, busy_seconds, pruning
+from hpo.reporting.records import StudyRecord
+from hpo.reporting.summary import Difference, FactorSummary, LevelSummary, summarize
+from hpo.reporting.texts import commands, incomplete_parts
+from hpo.reporting.trials import (
+    best_settings,
+    best_trials,
+    failures,
+    state_counts,
+    trial_rows,
+    workers,
+)
+from hpo.reporting.units import unit_of
+
+
+def study_numbers(record: StudyRecord) -> dict[str, Any]:
+    """Everything the report tells of one study; values in the metric's own unit, times in s."""
+    return {
+        "study": record.name,
+        "method": record.method,
+        "metrics": record.metrics,
+        "directions": record.directions,
+        "planned": record.n_planned,
+        "states": state_counts(record),
+        "incomplete": incomplete_parts(record),
+        "busy_s": busy_seconds(record.trials).total,
+        "epochs_trained": sum(trial.n_epochs or 0 for trial in record.trials),
+        "best": [
+            {
+                "trial": trial.number,
+                "values": trial.values,
+                "settings": best_settings(record, trial),
+            }
+            for trial in best_trials(record)
+        ],
+        **(_controlled(record) if record.is_controlled else _search(record)),
+        "failures": [
+            {
+                "trial": failure.trial.number,
+                "reason": failure.reason,
+                "evaluated_later": failure.was_repeated,
+            }
+            for failure in failures(record)
+        ],
+        "workers": workers(record),
+        "version": record.version,
+        "environment": record.environment,
+        "commands": [command for command, _ in commands(record)],
+        "settings": record.file,
+        "trials": trial_rows(record),
+    }
+
+
+def _search(record: StudyRecord) -> dict[str, Any]:
+    saved = pruning(record)
+    data: dict[str, Any] = {"pruning": saved and {**saved._asdict(), "saved": saved.saved}}
+    if len(record.directions) == 1:
+        data["best_so_far"] = best_so_far(record)._asdict()
+    return data
+
+
+def _controlled(record: StudyRecord) -> dict[str, Any]:
+    design = read_design(record)
+    summary = summarize(design, is_maximized=record.is_maximized)
+    claims = judge_claims(
+        record.file.get("claims") or (), design, unit_of(record), is_maximized=record.is_maximized
+    )
+    return {
+        "replicates": summary.n_replicates,
+        "comparisons": summary.n_comparisons,
+        "baseline": _level(summary.baseline),
+        "factors": [_factor(factor) for factor in summary.factors],
+        "claims": [_claim(claim) for claim in claims],
+    }
+
+
+def _factor(factor: FactorSummary) -> dict[str, Any]:
+    return {
+        "factor": factor.factor.name,
+        "baseline": factor.factor.baseline_label,
+        "comparisons": factor.n_comparisons,
+        "levels": [
+            {
+                **_level(level),
+                "change": _difference(level.change),
+                "best_change": _difference(level.best_change),
+                "time_ratio": _difference(level.time_ratio),
+                "p_holm": level.p_adjusted,
+                "verdict": level.verdict,
+            }
+            for level in factor.levels
+        ],
+    }
+
+
+def _level(level: LevelSummary) -> dict[str, Any]:
+    return {
+        "level": level.level.label,
+        "settings": level.level.settings,
+        "complete": level.n_complete,
+        "final": level.final,
+        "best": level.best,
+        "run_time_s": level.run_time_s,
+        "runs": [
+            {
+                "replicate": run.replicate,
+                "outcome": run.outcome,
+                "trial": run.trial.number if run.trial else None,
+                "value": run.trial.values[0] if run.trial and run.outcome == "complete" else None,
+                "reason": run.trial.reason if run.trial else "",
+                "failed_attempts": run.n_failed_attempts,
+            }
+            for run in level.level.runs
+        ],
+    }
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {
+        "pairs": difference.n,
+        "mean": difference.mean,
+        "low": difference.low,
+        "high": difference.high,
+        "p": difference.p,
+        "note": difference.note,
+    }
+
+
+def _claim(claim: ClaimResult) -> dict[str, Any]:
+    return {
+        "says": claim.says,
+        "tested": claim.rule,
+        "answer": claim.answer,
+        "because": claim.because,
+        "comparisons": [
+            {
+                "first": comparison.first,
+                "second": comparison.second,
+                "of": "run time ratio" if comparison.is_time else "value difference",
+                **_difference(comparison.difference),
+            }
+            for comparison in claim.comparisons
+        ],
+    }

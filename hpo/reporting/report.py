@@ -1,0 +1,175 @@
+"""Reports: records go in; one HTML page, plain JSON data or picture files come out."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo.errors import MissingPackage, UserError
+from hpo.reporting.records import StudyRecord
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from hpo.reporting.html import Html
+
+
+def write_report(records: Sequence[StudyRecord], path: Path) -> None:
+    """Write one self-contained page; a page that is there is replaced in one step.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    text = report_html(records)
+    with _replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def report_html(records: Sequence[StudyRecord]) -> str:
+    """The page as text."""
+    from hpo.reporting.figures import study_figures
+    from hpo.reporting.html import join, page
+    from hpo.reporting.sections.drawn import Drawn
+
+    figures: dict[str, go.Figure] = {}
+    parts: list[Html] = [_compared(records, figures)] if len(records) > 1 else []
+    for number, record in enumerate(records):
+        drawn = Drawn(number, study_figures(record, with_replicates=True))
+        figures |= drawn.keyed()
+        parts.append(_study_part(record, drawn, is_alone=len(records) == 1))
+    names = ", ".join(record.name for record in records)
+    return page(f"{names} – hpo report", join((_head(records), *parts)), figures)
+
+
+def report_data(records: Sequence[StudyRecord]) -> dict[str, Any]:
+    """The report's numbers as plain JSON data; what is not finite is null."""
+    from hpo.reporting.numbers import study_numbers
+
+    data: dict[str, Any] = _plain({"studies": [study_numbers(record) for record in records]})
+    return data
+
+
+def write_pngs(records: Sequence[StudyRecord], folder: Path) -> list[Path]:
+    """Write every figure as a picture, ``STUDY-FIGURE.png``, in the light look on white.
+
+    Raises:
+        MissingPackage: kaleido is not installed.
+        UserError: There is no Chrome for kaleido, or the folder cannot be written.
+    """
+    from hpo.reporting.figures import study_figures
+    from hpo.reporting.figures.style import figure_id
+
+    figures = {
+        f"{figure_id(record.name)}-{name}": figure
+        for record in records
+        for name, figure in study_figures(record).items()
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+    paths = [folder / f"{name}.png" for name in figures]
+    _write_images(list(figures.values()), paths)
+    return paths
+
+
+def _write_images(figures: Sequence[go.Figure], paths: Sequence[Path]) -> None:
+    try:
+        import kaleido  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise MissingPackage(
+            "Picture files need kaleido: pip install 'hpo-service[png]'."
+        ) from error
+    specs = [
+        {
+            "fig": figure.update_layout(paper_bgcolor="white", plot_bgcolor="white"),
+            "path": str(path),
+            "opts": {
+                "format": "png",
+                "width": 900,
+                "height": figure.layout.height or 420,
+                "scale": 2,
+            },
+        }
+        for figure, path in zip(figures, paths, strict=True)
+    ]
+    try:
+        kaleido.write_fig_from_object_sync(specs)
+    except kaleido.errors.ChromeNotFoundError as error:
+        raise UserError(
+            "Picture files need Chrome or Chromium, and kaleido found neither. Install one of them "
+            "(Debian: apt install chromium), or name it in the environment variable BROWSER_PATH."
+        ) from error
+
+
+def _head(records: Sequence[StudyRecord]) -> Html:
+    from hpo.reporting.html import Html, join, paragraph, tag
+    from hpo.reporting.units import plural
+
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    title = records[0].name if len(records) == 1 else f"{plural(len(records), 'study')} compared"
+    links = (
+        tag("li", tag("a", record.name, href=f"#study-{number}"))
+        for number, record in enumerate(records)
+    )
+    contents = tag("nav", tag("ul", *links)) if len(records) > 1 else Html()
+    return join((tag("h1", title), paragraph(f"Report of {now}", class_="soft"), contents))
+
+
+def _study_part(record: StudyRecord, drawn: Any, *, is_alone: bool) -> Html:
+    from hpo.reporting.html import Html, tag
+    from hpo.reporting.sections.appendix import appendix
+    from hpo.reporting.sections.controlled import controlled
+    from hpo.reporting.sections.overview import overview
+    from hpo.reporting.sections.search import search
+
+    number = drawn.study
+    findings = controlled(record, drawn) if record.is_controlled else search(record, drawn)
+    title = Html() if is_alone else tag("h2", record.name, id=f"study-{number}")
+    return tag("article", title, overview(record), findings, appendix(record, drawn))
+
+
+def _compared(records: Sequence[StudyRecord], figures: dict[str, go.Figure]) -> Html:
+    from hpo.reporting.sections.comparison import comparison
+
+    part, drawn = comparison(records)
+    figures |= drawn
+    return part
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (str, int)) else str(value)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Any:
+    """A temporary file beside the path that takes its place at the end."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}.") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,65 @@
+"""The head of a study's part: what it is, how far it got, what it found in a few numbers."""
+
+from __future__ import annotations
+
+from hpo.reporting.html import Html, join, paragraph, tag
+from hpo.reporting.progress import busy_seconds, pruning
+from hpo.reporting.records import StudyRecord
+from hpo.reporting.texts import incomplete_parts
+from hpo.reporting.trials import best_trials, state_counts
+from hpo.reporting.units import duration, metric_label, plural, unit_of
+
+STATE_WORDS = {"FAIL": "failed", "COMPLETE": "finished"}
+
+
+def overview(record: StudyRecord) -> Html:
+    """Cards and, where something is missing, a warning."""
+    parts = incomplete_parts(record)
+    warning = paragraph("Incomplete: ", "; ".join(parts), ".", class_="warning") if parts else ""
+    cards = (
+        tag("div", tag("b", big), tag("span", small), class_="card")
+        for big, small in _cards(record)
+    )
+    return join(
+        (paragraph(_sentence(record), class_="soft"), warning, tag("div", *cards, class_="cards"))
+    )
+
+
+def _sentence(record: StudyRecord) -> str:
+    goals = ", ".join(
+        f"{direction} {metric_label(record, index)}"
+        for index, direction in enumerate(record.directions)
+    )
+    made = (
+        f"made by hpo {record.version}".rstrip() if record.is_ours else "made by Optuna without hpo"
+    )
+    return f"Method {record.method}; {goals}; {made}."
+
+
+def _cards(record: StudyRecord) -> list[tuple[str, str]]:
+    cards = [
+        (f"{n:,}", STATE_WORDS.get(state, state.lower()))
+        for state, n in state_counts(record).items()
+    ]
+    if record.n_planned is not None:
+        cards.insert(0, (f"{record.n_planned:,}", "evaluations planned"))
+    cards += [] if record.is_controlled else _best_cards(record)
+    seconds = busy_seconds(record.trials).total
+    cards.append((duration(seconds), "in which trials ran"))
+    epochs = sum(trial.n_epochs or 0 for trial in record.trials)
+    if epochs:
+        cards.append((f"{epochs:,}", "epochs trained"))
+    saved = pruning(record)
+    if saved:
+        cards.append((f"{100 * saved.saved:.0f} %", "of the planned epochs saved by pruning"))
+    return cards
+
+
+def _best_cards(record: StudyRecord) -> list[tuple[str, str]]:
+    best = best_trials(record)
+    if not best:
+        return [("none", "no trial finished")]
+    if len(record.directions) > 1:
+        return [(plural(len(best), "trial"), "on the Pareto front")]
+    value = unit_of(record).value(best[0].values[0])
+    return [(value, f"best {metric_label(record)}, trial {best[0].number}")]

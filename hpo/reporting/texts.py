@@ -1,0 +1,94 @@
+"""Texts that page and notes share: commands to repeat a study, YAML, how complete it is."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpo.reporting.records import StudyRecord
+from hpo.reporting.trials import best_trials, n_evaluated, state_counts
+from hpo.reporting.units import plural
+
+DEFAULT_STORAGE = "sqlite:///hpo.db"
+
+
+def commands(record: StudyRecord) -> list[tuple[str, str]]:
+    """Commands with what they do, ready for a shell; only those that apply to the study."""
+    name, storage = shlex.quote(record.name), _storage_option(record)
+    report = (f"hpo report {name} -o report.html{storage}", "write this report again")
+    if not record.is_ours:
+        return [report]
+    again = shlex.quote(f"{record.name}-again")
+    rows = [
+        (
+            f"hpo run study.yaml --name {again}{storage}",
+            "run it from the start; study.yaml is the text under Settings",
+        ),
+        (f"hpo resume {name}{storage}", "run only what is missing"),
+    ]
+    best = best_trials(record)
+    if best and not record.is_controlled:
+        rows += [
+            (f"hpo best {name}{storage} > best.yaml", "the best trial's settings as a file"),
+            (
+                f"hpo train --study {name} --save model.pt{storage}",
+                "train with the best trial's settings and keep the model",
+            ),
+            (f"hpo reproduce {name}{storage}", "train the best trial again and compare"),
+        ]
+    return [*rows, report]
+
+
+def trial_command(record: StudyRecord, number: int) -> str:
+    """How to train one trial's settings again."""
+    name = shlex.quote(record.name)
+    return f"hpo train --study {name} --trial {number} --save model.pt{_storage_option(record)}"
+
+
+def incomplete_parts(record: StudyRecord) -> list[str]:
+    """What is not there yet, as phrases; empty for a study that is done."""
+    counts, parts = state_counts(record), []
+    if record.n_planned is not None and n_evaluated(record) < record.n_planned:
+        missing = record.n_planned - n_evaluated(record)
+        parts.append(f"{missing:,} of {record.n_planned:,} planned evaluations have no result")
+    if counts.get("FAIL"):
+        parts.append(f"{plural(counts['FAIL'], 'trial')} failed")
+    n_diverged = sum(trial.is_diverged for trial in record.trials)
+    if n_diverged:
+        parts.append(f"{plural(n_diverged, 'trial')} diverged")
+    n_open = counts.get("RUNNING", 0) + counts.get("WAITING", 0)
+    if n_open:
+        parts.append(f"{plural(n_open, 'trial')} running or waiting")
+    return parts
+
+
+def yaml_text(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML: mappings in blocks, lists of plain values on one line."""
+    from ruamel.yaml import YAML
+
+    stream = io.StringIO()
+    writer = YAML()
+    writer.width = 100
+    writer.dump(_for_yaml(data), stream)
+    return stream.getvalue()
+
+
+def _for_yaml(value: Any) -> Any:
+    from ruamel.yaml.comments import CommentedSeq
+
+    if isinstance(value, Mapping):
+        return {str(key): _for_yaml(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        items = CommentedSeq(_for_yaml(item) for item in value)
+        if not any(isinstance(item, (Mapping, list)) for item in items):
+            items.fa.set_flow_style()
+        return items
+    return value
+
+
+def _storage_option(record: StudyRecord) -> str:
+    if record.storage in ("", DEFAULT_STORAGE):
+        return ""
+    return f" --storage {shlex.quote(record.storage)}"
