@@ -37,7 +37,7 @@ def path_text(path: Path) -> str:
 
 def near_miss(word: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` with a leading space, or nothing when no word is close."""
-    close = get_close_matches(word[:100], list(known), n=1, cutoff=0.6)
+    close = get_close_matches(word[:100], list(known), n=1, cutoff=0.65)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 

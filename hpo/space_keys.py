@@ -176,13 +176,18 @@ def _choice_faults(key: str, values: list[Any]) -> Iterator[Finding]:
         if any(isinstance(item, list | dict) for item in items):
             yield (key, index), "must be a number, a word, true, false, null or a list of these."
         elif label_of(value) in seen:
-            other = shown(seen[label_of(value)])
-            yield (key, index), f"{shown(value)} and {other} have one label, {label_of(value)}."
+            yield (key, index), _one_label(value, seen[label_of(value)])
         seen.setdefault(label_of(value), value)
     scalars = [value for value in values if not isinstance(value, list | dict)]
     for one, other in combinations(scalars[:100], 2):
         if one == other and not same(one, other):
             yield (key,), f"Optuna cannot tell {shown(one)} from {shown(other)}."
+
+
+def _one_label(value: Any, other: Any) -> str:
+    if same(value, other) and type(value) is type(other):
+        return f"{shown(value)} is given twice."
+    return f"{shown(value)} and {shown(other)} have one label, {label_of(value)}."
 
 
 def _range(keys: ParameterKeys, name: str) -> Range:

@@ -57,9 +57,10 @@ class Document:
     def put(self, path: Path, value: Any, place: Place) -> None:
         """Set a value from elsewhere (``--set``) and remember where it came from."""
         target: Any = self.data
-        for part in path[:-1]:
+        for end, part in enumerate(path[:-1], start=1):
             if not isinstance(target.get(part), dict):
                 target[part] = {}
+                self.places[path[:end]] = place
             target = target[part]
         target[path[-1]] = value
         for known in [known for known in self.places if known[: len(path)] == path]:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from space_strategies import STEPPED, spaces
 
 from hpo.factors import read_vary
 from hpo.plan import Plan, make_plan, point_seed, sampler_seed
 from hpo.search_space import SearchSpace
 from hpo.study_file import StudyFile, load
+from tests.space_strategies import STEPPED, spaces
 
 ARTICLE = Path(__file__).parent.parent / "studies" / "article" / "article.yaml"
 

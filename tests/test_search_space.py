@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution
-from space_strategies import STEPPED, spaces
 
 from hpo.search_space import SearchSpace
+from tests.space_strategies import STEPPED, spaces
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 SEEDS = st.integers(0, 2**31)
