@@ -116,6 +116,8 @@ def _network(settings: MLPSettings, dataset: Dataset, model: MLP) -> passes.Netw
         deltas=_aligned(n_outputs),
         masks=_aligned(n_outputs if any(settings.dropouts) else 0),
         row_sum=_aligned(int(widths[0])),
+        black=_aligned(int(widths[0])),
+        zeros=_aligned(int(widths.max())),
     )
     _load_weights(network, model)
     return network

@@ -23,10 +23,24 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
     Only fused multiply-add is allowed beyond strict arithmetic, so that NaN stays NaN.
     """
+    return _compiled(function, fastmath={"contract", "nsz"})
+
+
+def inlined_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """The same, always made part of its caller: a call would pass every array's whole shape."""
+    return _compiled(function, fastmath={"contract", "nsz"}, forceinline=True)
+
+
+def estimating_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """The same, with a / sqrt(b) from the CPU's estimate of 1 / sqrt(b) and a Newton step."""
+    return _compiled(function, fastmath={"contract", "nsz", "reassoc", "arcp"})
+
+
+def _compiled(function: Callable[P, R], **options: object) -> Callable[P, R]:
     before, config.CACHE_DIR = config.CACHE_DIR, CACHE_FOLDER
     try:
         compiled: Callable[P, R] = numba.njit(
-            cache=bool(CACHE_FOLDER), nogil=True, error_model="numpy", fastmath={"contract", "nsz"}
+            cache=bool(CACHE_FOLDER), nogil=True, error_model="numpy", **options
         )(function)
     finally:
         config.CACHE_DIR = before

@@ -48,6 +48,8 @@ class Network(NamedTuple):
         deltas: All D_l of a batch, float32, flat.
         masks: The dropout masks of a batch, in the places of the activations, float32, flat.
         row_sum: Sum of the rows of W_1 without its bias, float32, shape (widths[0],).
+        black: Scratch: what a black pixel or image contributes, float32, shape (widths[0],).
+        zeros: Float32, as long as the widest layer.
     """
 
     n_inputs: Indices
@@ -64,6 +66,8 @@ class Network(NamedTuple):
     deltas: Floats
     masks: Floats
     row_sum: Floats
+    black: Floats
+    zeros: Floats
 
 
 @kernel
@@ -107,11 +111,10 @@ def forward(
 @kernel
 def _forward_images(network: Network, images: SparseImages, batch: Indices) -> None:
     """Z_1, a block of inputs at a time for all images, so that its weights stay in the cache."""
-    width, z = network.widths[0], network.outputs
+    width, z, black = network.widths[0], network.outputs, network.black
     bias_at = network.n_inputs[0] * width
-    for b in range(batch.shape[0]):
-        for j in range(width):
-            z[b * width + j] = network.weights[bias_at + j] + f32(images.zero) * network.row_sum[j]
+    for j in range(width):
+        black[j] = network.weights[bias_at + j] + f32(images.zero) * network.row_sum[j]
     for block in range(images.blocks.shape[1] - 1):
         for b in range(batch.shape[0]):
             image = batch[b]
@@ -120,6 +123,8 @@ def _forward_images(network: Network, images: SparseImages, batch: Indices) -> N
             add_sparse_rows(
                 z,
                 b * width,
+                black if block == 0 else z,
+                0 if block == 0 else b * width,
                 width,
                 network.weights,
                 images.inputs,
@@ -136,13 +141,12 @@ def _forward_dense(network: Network, layer: int, n_images: int) -> None:
     width, n_inputs = network.widths[layer], network.n_inputs[layer]
     weights_at, z_at = network.weights_at[layer], network.outputs_at[layer]
     a_at, a_width = network.outputs_at[layer - 1], network.widths[layer - 1]
-    z, bias_at = network.outputs, weights_at + n_inputs * width
     for b in range(n_images):
-        at = z_at + b * width
-        z[at : at + width] = network.weights[bias_at : bias_at + width]
         add_rows(
-            z,
-            at,
+            network.outputs,
+            z_at + b * width,
+            network.weights,
+            weights_at + n_inputs * width,
             width,
             network.weights,
             weights_at,

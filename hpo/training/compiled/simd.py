@@ -1,6 +1,6 @@
 """The one product of all layers, as machine vectors: sums of scaled matrix rows.
 
-Everything an MLP multiplies is  ``out[0:w] += sum over i of c_i * matrix[row_i, 0:w]``:  with sparse
+Everything an MLP multiplies is  ``out[0:w] = start[0:w] + sum over i of c_i * matrix[row_i, 0:w]``:  with sparse
 rows it is the first layer and its weight gradient, with consecutive rows every other product.
 `add_sparse_rows` and `add_rows` compute it with the sums held in registers, which numba's own loops
 cannot do. Widths are multiples of `LANES`; vectors of 16 floats become whatever the CPU has.
@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from hpo.training.compiled.compiling import kernel
+from hpo.training.compiled.compiling import inlined_kernel, kernel
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint8]
@@ -47,16 +47,18 @@ def _splat(builder: Builder, scalar: Value) -> Value:
 def _emit_sum(
     builder: Builder,
     out: Value,
+    start: Value,
     n_terms: Value,
     term: Callable[[Value], tuple[Value, Value]],
     n_vectors: int,
     n_chains: int,
 ) -> None:
-    """Code for ``out[0 : 16 n_vectors] += sum of coefficient * row`` over ``term(i)``.
+    """Code for ``out[0 : 16 n_vectors] = start + sum of coefficient * row`` over ``term(i)``.
 
     Args:
         builder: Where the code goes.
         out: Pointer to the sums.
+        start: Pointer to what they start from.
         n_terms: How many terms.
         term: From i to the i-th coefficient and the pointer to its row.
         n_vectors: Sums held in registers, each of 16 floats.
@@ -67,7 +69,7 @@ def _emit_sum(
     ]
     zero = ir.Constant(_VECTOR, [0.0] * LANES)
     for j in range(n_vectors):
-        builder.store(builder.load(_vector_at(builder, out, j * LANES), align=4), sums[0][j])
+        builder.store(builder.load(_vector_at(builder, start, j * LANES), align=4), sums[0][j])
         for chain in sums[1:]:
             builder.store(zero, chain[j])
 
@@ -102,26 +104,40 @@ def _pointer(context: Any, builder: Builder, array_type: Any, array: Value, at: 
 def _sparse_sum(n_vectors: int, n_chains: int) -> Any:
     @intrinsic
     def add(  # type: ignore[no-untyped-def]
-        _typing, out, out_at, matrix, matrix_at, stride, rows, codes, first, table, n_terms
+        _typing,
+        out,
+        out_at,
+        start,
+        start_at,
+        matrix,
+        matrix_at,
+        stride,
+        rows,
+        codes,
+        first,
+        table,
+        n_terms,
     ):
         place = types.intp
-        signature = types.void(out, place, matrix, place, place, rows, codes, place, table, place)
+        signature = types.void(
+            out, place, start, place, matrix, place, place, rows, codes, place, table, place
+        )
 
         def generate(context, builder, sig, args):  # type: ignore[no-untyped-def]
             def at(number: int, start: Value) -> Value:
                 return _pointer(context, builder, sig.args[number], args[number], start)
 
             zero = ir.Constant(_INT64, 0)
-            out, matrix, table = at(0, args[1]), at(2, args[3]), at(8, zero)
-            rows, codes = at(5, args[7]), at(6, args[7])
+            out, start, matrix = at(0, args[1]), at(2, args[3]), at(4, args[5])
+            rows, codes, table = at(7, args[9]), at(8, args[9]), at(10, zero)
 
             def term(i: Value) -> tuple[Value, Value]:
                 row = builder.zext(builder.load(builder.gep(rows, [i])), _INT64)
                 code = builder.zext(builder.load(builder.gep(codes, [i])), _INT64)
                 coefficient = builder.load(builder.gep(table, [code]))
-                return coefficient, builder.gep(matrix, [builder.mul(row, args[4])])
+                return coefficient, builder.gep(matrix, [builder.mul(row, args[6])])
 
-            _emit_sum(builder, out, args[9], term, n_vectors, n_chains)
+            _emit_sum(builder, out, start, args[11], term, n_vectors, n_chains)
             return context.get_dummy_value()
 
         return signature, generate
@@ -132,22 +148,36 @@ def _sparse_sum(n_vectors: int, n_chains: int) -> Any:
 def _dense_sum(n_vectors: int, n_chains: int) -> Any:
     @intrinsic
     def add(  # type: ignore[no-untyped-def]
-        _typing, out, out_at, matrix, matrix_at, stride, factors, first, step, n_terms
+        _typing,
+        out,
+        out_at,
+        start,
+        start_at,
+        matrix,
+        matrix_at,
+        stride,
+        factors,
+        first,
+        step,
+        n_terms,
     ):
         place = types.intp
-        signature = types.void(out, place, matrix, place, place, factors, place, place, place)
+        signature = types.void(
+            out, place, start, place, matrix, place, place, factors, place, place, place
+        )
 
         def generate(context, builder, sig, args):  # type: ignore[no-untyped-def]
             def at(number: int, start: Value) -> Value:
                 return _pointer(context, builder, sig.args[number], args[number], start)
 
-            out, matrix, factors = at(0, args[1]), at(2, args[3]), at(5, args[6])
+            out, start = at(0, args[1]), at(2, args[3])
+            matrix, factors = at(4, args[5]), at(7, args[8])
 
             def term(i: Value) -> tuple[Value, Value]:
-                coefficient = builder.load(builder.gep(factors, [builder.mul(i, args[7])]))
-                return coefficient, builder.gep(matrix, [builder.mul(i, args[4])])
+                coefficient = builder.load(builder.gep(factors, [builder.mul(i, args[9])]))
+                return coefficient, builder.gep(matrix, [builder.mul(i, args[6])])
 
-            _emit_sum(builder, out, args[8], term, n_vectors, n_chains)
+            _emit_sum(builder, out, start, args[10], term, n_vectors, n_chains)
             return context.get_dummy_value()
 
         return signature, generate
@@ -185,10 +215,12 @@ def prefetch(array: npt.NDArray[Any], start: int, stop: int) -> None:
         _prefetch(array, i)
 
 
-@kernel
+@inlined_kernel
 def add_sparse_rows(
     out: Floats,
     out_at: int,
+    start: Floats,
+    start_at: int,
     width: int,
     matrix: Floats,
     rows: npt.NDArray[np.uint16],
@@ -197,11 +229,13 @@ def add_sparse_rows(
     n_terms: int,
     table: Floats,
 ) -> None:
-    """``out[out_at + j] += sum over i of table[codes[i]] * matrix[rows[i], j]``, all j < width.
+    """``out[j] = start[j] + sum over i of table[codes[i]] * matrix[rows[i], j]``, all j < width.
 
     Args:
-        out: Flat.
-        out_at: Where the sums begin.
+        out: Flat; the sums begin at ``out_at``.
+        out_at: See ``out``.
+        start: Flat; what the sums start from begins at ``start_at``. May be ``out``.
+        start_at: See ``start``.
         width: A multiple of 16.
         matrix: Flat, of rows of ``width``.
         rows: Flat lists of rows of the matrix.
@@ -212,22 +246,28 @@ def add_sparse_rows(
     """
     j = 0
     while j + 128 <= width:
-        _sparse_8(out, out_at + j, matrix, j, width, rows, codes, first, table, n_terms)
+        o, s = out_at + j, start_at + j
+        _sparse_8(out, o, start, s, matrix, j, width, rows, codes, first, table, n_terms)
         j += 128
     if j + 64 <= width:
-        _sparse_4(out, out_at + j, matrix, j, width, rows, codes, first, table, n_terms)
+        o, s = out_at + j, start_at + j
+        _sparse_4(out, o, start, s, matrix, j, width, rows, codes, first, table, n_terms)
         j += 64
     if j + 32 <= width:
-        _sparse_2(out, out_at + j, matrix, j, width, rows, codes, first, table, n_terms)
+        o, s = out_at + j, start_at + j
+        _sparse_2(out, o, start, s, matrix, j, width, rows, codes, first, table, n_terms)
         j += 32
     if j < width:
-        _sparse_1(out, out_at + j, matrix, j, width, rows, codes, first, table, n_terms)
+        o, s = out_at + j, start_at + j
+        _sparse_1(out, o, start, s, matrix, j, width, rows, codes, first, table, n_terms)
 
 
-@kernel
+@inlined_kernel
 def add_rows(
     out: Floats,
     out_at: int,
+    start: Floats,
+    start_at: int,
     width: int,
     matrix: Floats,
     matrix_at: int,
@@ -236,11 +276,13 @@ def add_rows(
     step: int,
     n_terms: int,
 ) -> None:
-    """``out[out_at + j] += sum over i of factors[first + i step] * matrix[i, j]``, all j < width.
+    """``out[j] = start[j] + sum over i of factors[first + i step] * matrix[i, j]``, all j < width.
 
     Args:
-        out: Flat.
-        out_at: Where the sums begin.
+        out: Flat; the sums begin at ``out_at``.
+        out_at: See ``out``.
+        start: Flat; what the sums start from begins at ``start_at``. May be ``out``.
+        start_at: See ``start``.
         width: A multiple of 16.
         matrix: Flat; its rows of ``width`` begin at ``matrix_at``.
         matrix_at: See ``matrix``.
@@ -251,17 +293,17 @@ def add_rows(
     """
     j = 0
     while j + 128 <= width:
-        at = matrix_at + j
-        _dense_8(out, out_at + j, matrix, at, width, factors, first, step, n_terms)
+        o, s, m = out_at + j, start_at + j, matrix_at + j
+        _dense_8(out, o, start, s, matrix, m, width, factors, first, step, n_terms)
         j += 128
     if j + 64 <= width:
-        at = matrix_at + j
-        _dense_4(out, out_at + j, matrix, at, width, factors, first, step, n_terms)
+        o, s, m = out_at + j, start_at + j, matrix_at + j
+        _dense_4(out, o, start, s, matrix, m, width, factors, first, step, n_terms)
         j += 64
     if j + 32 <= width:
-        at = matrix_at + j
-        _dense_2(out, out_at + j, matrix, at, width, factors, first, step, n_terms)
+        o, s, m = out_at + j, start_at + j, matrix_at + j
+        _dense_2(out, o, start, s, matrix, m, width, factors, first, step, n_terms)
         j += 32
     if j < width:
-        at = matrix_at + j
-        _dense_1(out, out_at + j, matrix, at, width, factors, first, step, n_terms)
+        o, s, m = out_at + j, start_at + j, matrix_at + j
+        _dense_1(out, o, start, s, matrix, m, width, factors, first, step, n_terms)

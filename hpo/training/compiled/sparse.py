@@ -21,6 +21,8 @@ BLOCK_INPUTS = 98
 MAX_INPUTS = 2**16  # inputs are counted in 16 bits
 
 Shorts = npt.NDArray[np.uint16]
+Places = npt.NDArray[np.uint32]  # unsigned: numba need not ask whether an index is negative
+u32 = np.uint32
 
 
 class SparseImages(NamedTuple):
@@ -29,7 +31,7 @@ class SparseImages(NamedTuple):
     Attributes:
         starts: Where each image's list begins, int64, shape (images + 1,).
         blocks: Where in its list each block of ``BLOCK_INPUTS`` inputs begins, and its length,
-            uint16 or uint32, shape (images, blocks + 1).
+            shape (images, blocks + 1).
         inputs: Non-zero inputs of each image, ascending, uint16, flat.
         codes: Their raw values, uint8, flat.
         labels: Classes, int64, shape (images,).
@@ -38,7 +40,7 @@ class SparseImages(NamedTuple):
     """
 
     starts: Indices
-    blocks: npt.NDArray[np.uint32]
+    blocks: Places
     inputs: Shorts
     codes: Codes
     labels: Indices
@@ -50,14 +52,14 @@ class PixelLists(NamedTuple):
     """A batch's non-zero pixels, listed by input; scratch that each batch overwrites.
 
     Attributes:
-        starts: Where each input's list begins, int64, shape (inputs + 1,).
-        ends: Scratch, int64, shape (inputs,).
+        starts: Where each input's list begins, shape (inputs + 1,).
+        ends: Scratch, shape (inputs,).
         images: Places in the batch, uint16, flat.
         codes: Raw values, uint8, flat.
     """
 
-    starts: Indices
-    ends: Indices
+    starts: Places
+    ends: Places
     images: Shorts
     codes: Codes
 
@@ -89,7 +91,7 @@ def _listed(dataset: Dataset, part: str) -> SparseImages:
 
 @kernel
 def _list_nonzero(
-    images: Codes, starts: Indices, blocks: npt.NDArray[np.uint32], inputs: Shorts, codes: Codes
+    images: Codes, starts: Indices, blocks: Places, inputs: Shorts, codes: Codes
 ) -> None:
     n_inputs = images.shape[1]
     for image in range(images.shape[0]):
@@ -108,8 +110,8 @@ def pixel_lists(images: SparseImages, n_inputs: int, batch_size: int) -> PixelLi
     """Scratch for the densest batch there can be."""
     longest = np.sort(np.diff(images.starts))[-batch_size:].sum()
     return PixelLists(
-        np.zeros(n_inputs + 1, np.int64),
-        np.zeros(n_inputs, np.int64),
+        np.zeros(n_inputs + 1, np.uint32),
+        np.zeros(n_inputs, np.uint32),
         np.empty(longest, np.uint16),
         np.empty(longest, np.uint8),
     )
@@ -118,14 +120,18 @@ def pixel_lists(images: SparseImages, n_inputs: int, batch_size: int) -> PixelLi
 @kernel
 def list_by_input(images: SparseImages, batch: Indices, lists: PixelLists) -> None:
     """Turn a batch's lists of inputs into each input's list of images; a counting sort."""
-    counts, ends = lists.starts, lists.ends
-    counts[:] = 0
+    ends = lists.ends
+    ends[:] = 0
     for image in batch:
-        for i in images.inputs[images.starts[image] : images.starts[image + 1]]:
-            counts[np.int64(i) + 1] += 1
+        inputs = images.inputs[images.starts[image] : images.starts[image + 1]]
+        for j in range(inputs.shape[0]):
+            ends[inputs[j]] += u32(1)
+    total = u32(0)
     for i in range(ends.shape[0]):
-        ends[i] = counts[i]
-        counts[i + 1] += counts[i]
+        lists.starts[i] = total
+        total += ends[i]
+        ends[i] = lists.starts[i]
+    lists.starts[ends.shape[0]] = total
     for place in range(batch.shape[0]):
         first, last = images.starts[batch[place]], images.starts[batch[place] + 1]
         inputs, codes = images.inputs[first:last], images.codes[first:last]
@@ -133,7 +139,7 @@ def list_by_input(images: SparseImages, batch: Indices, lists: PixelLists) -> No
             end = ends[inputs[j]]
             lists.images[end] = place
             lists.codes[end] = codes[j]
-            ends[inputs[j]] = end + 1
+            ends[inputs[j]] = end + u32(1)
 
 
 @kernel

@@ -94,9 +94,10 @@ def _backward(
         n_rows, width = network.n_inputs[layer], network.widths[layer]
         if layer > 0:
             _deltas_of_inputs(network, layer, n_images)
-        else:
-            network.row_sum[:] = f32(0.0)
         _sum_deltas(network, rule.gradients, layer, n_images)
+        if layer == 0:
+            network.row_sum[:] = f32(0.0)
+            _gradient_of_black(network, rule.gradients, images.zero)
         for row in range(0, n_rows, ROWS_AT_ONCE):
             end = min(row + ROWS_AT_ONCE, n_rows)
             if layer > 0:
@@ -121,11 +122,12 @@ def _deltas_of_inputs(network: Network, layer: int, n_images: int) -> None:
     is_last = layer == network.widths.shape[0] - 1
     n_outputs = network.n_classes if is_last else network.n_inputs[layer + 1]
     end = at_below + n_images * width_below
-    network.deltas[at_below:end] = f32(0.0)
     for b in range(n_images):
         add_rows(
             network.deltas,
             at_below + b * width_below,
+            network.zeros,
+            0,
             width_below,
             network.transposed,
             network.transposed_at[layer],
@@ -154,16 +156,25 @@ def _sum_deltas(network: Network, gradients: Floats, layer: int, n_images: int) 
 
 
 @kernel
+def _gradient_of_black(network: Network, gradients: Floats, zero: float) -> None:
+    """The gradient of a row of W_1 whose pixel is black in all images, in ``black``."""
+    width = network.widths[0]
+    for j in range(width):
+        network.black[j] = f32(zero) * gradients[ROWS_AT_ONCE * width + j]
+
+
+@kernel
 def _gradients_of_rows(
     network: Network, gradients: Floats, layer: int, row: int, end: int, n_images: int
 ) -> None:
     """Rows ``row`` to ``end`` of A_{l-1}^T D_l, in the scratch."""
     width, below = network.widths[layer], layer - 1
-    gradients[: (end - row) * width] = f32(0.0)
     for k in range(row, end):
         add_rows(
             gradients,
             (k - row) * width,
+            network.zeros,
+            0,
             width,
             network.deltas,
             network.outputs_at[layer],
@@ -186,19 +197,18 @@ def _gradients_of_inputs(
     """Rows ``row`` to ``end`` of A_0^T D_1, in the scratch: ``zero`` * sum(D_1) + non-zero terms."""
     width = network.widths[0]
     for k in range(row, end):
-        at = (k - row) * width
-        for j in range(width):
-            gradients[at + j] = f32(images.zero) * gradients[ROWS_AT_ONCE * width + j]
-        first = lists.starts[k]
+        first = np.int64(lists.starts[k])
         add_sparse_rows(
             gradients,
-            at,
+            (k - row) * width,
+            network.black,
+            0,
             width,
             network.deltas,
             lists.images,
             lists.codes,
             first,
-            lists.starts[k + 1] - first,
+            np.int64(lists.starts[k + 1]) - first,
             images.table,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpo.training.compiled.compiling import kernel
+from hpo.training.compiled.compiling import estimating_kernel, kernel
 from hpo.training.compiled.simd import Floats
 from hpo.training.flat_optimizers import (
     ADADELTA_EPS,
@@ -83,7 +83,7 @@ def _add_penalties(w: Floats, g: Floats, weight_decay: np.float32, l1: np.float3
         g[i] += weight_decay * w[i] + l1 * sign
 
 
-@kernel
+@estimating_kernel
 def _adadelta(w: Floats, g: Floats, squares: Floats, steps: Floats, rate: np.float32) -> None:
     """sqrt(a / b) is computed as a / sqrt(a b), which waits for one long operation less."""
     for i in range(w.shape[0]):
