@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import sqlalchemy
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, event
@@ -66,6 +66,18 @@ class AtomicStorage(RDBStorage):
         """Change a trial's state, with the statements given to `alongside`."""
         with self.state_change():
             return super().set_trial_state_values(trial_id, state, values)
+
+    def check_trial_is_updatable(self, trial_id: int, trial_state: TrialState) -> None:
+        """Refuse to change a finished trial.
+
+        Optuna's own method reads the trial anew to name it, which ends, and so commits, the
+        transaction that is to be rolled back.
+
+        Raises:
+            optuna.exceptions.UpdateFinishedTrialError: The trial is finished.
+        """
+        if trial_state.is_finished():
+            raise UpdateFinishedTrialError(f"The trial with id {trial_id} is {trial_state.name}.")
 
     def _create_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None = None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import numbers
 import os
 import time
 import traceback
@@ -289,12 +288,15 @@ def judge(returned: Any, n_directions: int) -> Outcome:
     values: Sequence[Any] = returned if isinstance(returned, list | tuple) else [returned]
     if len(values) != n_directions:
         return _refused(f"{n_directions} value(s)", returned)
-    for value in values:
-        if not isinstance(value, numbers.Real) and not hasattr(value, "__float__"):
-            return _refused("a number", returned)
-        if math.isnan(float(value)):
-            return _refused("a number that is not NaN", returned)
-    return Outcome(TrialState.COMPLETE, values=[float(value) for value in values])
+    try:
+        numbers = [float(value) for value in values if not isinstance(value, str)]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) < len(values):
+        return _refused("a number", returned)
+    if any(math.isnan(number) for number in numbers):
+        return _refused("a number that is not NaN", returned)
+    return Outcome(TrialState.COMPLETE, values=numbers)
 
 
 def _refused(rule: str, returned: Any) -> Outcome:

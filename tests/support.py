@@ -1,0 +1,32 @@
+"""Small studies and databases that several tests need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hpo.launch import launch
+from hpo.points import WorkerIdentity
+from hpo.storage import Storage
+from hpo.stored_study import StoredStudy
+from hpo.study_file import StudyFile, load
+
+SPACE = {"x": {"low": -10.0, "high": 10.0}}
+ME = WorkerIdentity("me", "here", "kernel")
+YOU = WorkerIdentity("you", "there", "kernel")
+
+
+def study_file(folder: Path, name: str = "s", **keys: Any) -> StudyFile:
+    """A study file as `hpo run` would read it; random search over x unless keys say otherwise."""
+    import json
+
+    defaults: dict[str, Any] = {"method": "random", "n_trials": 3, "direction": "minimize"}
+    data = {**defaults, "search_space": SPACE, **keys}
+    path = folder / f"{name}.yaml"
+    path.write_text(json.dumps({key: value for key, value in data.items() if value is not None}))
+    return load(path)
+
+
+def launched_study(storage: Storage, project: Path, **keys: Any) -> StoredStudy:
+    """A study in the database, with its plan."""
+    return launch(storage, study_file(project, **keys), project).stored

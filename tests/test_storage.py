@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import optuna
+import pytest
+from sqlalchemy import text
+
+from hpo.errors import MissingPackage, StorageError
+from hpo.storage import mask_password, open_storage
+
+
+def test_opening_without_create_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="There is no database .*hpo.db"):
+        open_storage(f"sqlite:///{tmp_path}/hpo.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_is_an_optuna_database_in_write_ahead_mode(sqlite_url: str) -> None:
+    storage = open_storage(sqlite_url, create=True)
+    with storage.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
+    storage.close()
+    stock = optuna.create_study(storage=sqlite_url, study_name="stock")
+    assert stock.study_name == "stock"
+
+
+def test_an_existing_optuna_file_gets_our_tables_and_keeps_its_studies(sqlite_url: str) -> None:
+    optuna.create_study(storage=sqlite_url, study_name="before")
+    storage = open_storage(sqlite_url)
+    assert not storage.has_our_tables
+    storage.close()
+    storage = open_storage(sqlite_url, create=True)
+    assert storage.has_our_tables
+    assert [s.study_name for s in storage.optuna.get_all_studies()] == ["before"]
+    storage.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("hpo.db", "must be a URL such as sqlite:///hpo.db, but got 'hpo.db'. Did you mean"),
+        ("sqlite://", "must be a file"),
+        ("sqlite:///{folder}", "is a folder"),
+        ("sqlite:///{folder}/no/hpo.db", "There is no folder"),
+        ("sqlite:///{folder}/text.db", "is not an SQLite database"),
+        ("sqlite:///{folder}/other.db", "is not an Optuna database"),
+        ("postgresql://u:secret@127.0.0.1:9/x", "Connection refused"),
+    ],
+)
+def test_a_storage_that_cannot_be_used_is_refused_in_one_sentence(
+    tmp_path: Path, url: str, said: str
+) -> None:
+    (tmp_path / "text.db").write_text("hello")
+    connection = sqlite3.connect(tmp_path / "other.db")
+    connection.execute("CREATE TABLE cats (name)")
+    connection.close()
+    with pytest.raises(StorageError) as error:
+        open_storage(url.format(folder=tmp_path), create=True)
+    assert said in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_a_missing_driver_is_named_with_its_command() -> None:
+    with pytest.raises(MissingPackage, match="pip install oracledb"):
+        open_storage("oracle://u:secret@127.0.0.1/x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://me:secret@host/db",
+        "postgresql+psycopg://host/db?user=me&password=secret",
+        "not a url with secret",
+    ],
+)
+def test_passwords_never_show(url: str) -> None:
+    assert "secret" not in mask_password(url)
+
+
+def test_a_read_only_storage_cannot_write(sqlite_url: str) -> None:
+    open_storage(sqlite_url, create=True).close()
+    storage = open_storage(sqlite_url, read_only=True)
+    with pytest.raises(optuna.exceptions.StorageInternalError):
+        storage.optuna.create_new_study([optuna.study.StudyDirection.MINIMIZE], "no")
+    storage.close()
+
+
+def test_braces_in_a_path_are_no_template(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/{{x}}.db", create=True)
+    storage.close()
+    assert (tmp_path / "{x}.db").exists()
+
+
+def test_after_a_checkpoint_copying_the_file_is_complete(tmp_path: Path, sqlite_url: str) -> None:
+    storage = open_storage(sqlite_url, create=True)
+    storage.optuna.create_new_study([optuna.study.StudyDirection.MINIMIZE], "kept")
+    storage.checkpoint()
+    copy = tmp_path / "copy.db"
+    copy.write_bytes((tmp_path / "hpo.db").read_bytes())
+    storage.close()
+    copied = open_storage(f"sqlite:///{copy}", read_only=True)
+    assert [study.study_name for study in copied.optuna.get_all_studies()] == ["kept"]
+    copied.close()
