@@ -80,7 +80,7 @@ def evaluate(
     total, n_right = 0.0, 0
     for first in range(0, rows.shape[0], batch_size):
         batch = rows[first : first + batch_size]
-        forward(network, images, batch, 0, False)
+        forward(network, images, batch, np.int64(0), False)
         for b in range(batch.shape[0]):
             scores = network.outputs[at + b * width : at + (b + 1) * width]
             n_right += likeliest(scores, network.n_classes) == images.labels[batch[b]]
@@ -165,8 +165,8 @@ def loss_and_deltas(network: Network, loss: int, images: SparseImages, batch: In
     total, weight = 0.0, f32(1.0 / batch.shape[0])
     for b in range(batch.shape[0]):
         delta = network.deltas[at + b * width : at + (b + 1) * width]
-        delta[:] = network.outputs[at + b * width : at + (b + 1) * width]
-        delta[network.n_classes :] = f32(0.0)
+        for c in range(network.n_classes):
+            delta[c] = network.outputs[at + b * width + c]
         label = images.labels[batch[b]]
         total += loss_and_gradient(delta, network.n_classes, label, loss, weight)
     return total
