@@ -144,7 +144,9 @@ class _Reader:
         dropped: set[str] = set()
         for _ in self._keys:
             for name, keys in self._keys.items():
-                if any(self._forbids(p, wanted, dropped) for p, wanted in keys.when.items()):
+                follows_dropped = isinstance(keys.length, str) and keys.length in dropped
+                forbidden = (self._forbids(p, v, dropped) for p, v in keys.when.items())
+                if follows_dropped or any(forbidden):
                     dropped.add(name)
         return dropped
 

@@ -133,6 +133,18 @@ def test_a_condition_on_a_fixed_setting_is_decided_at_once() -> None:
     assert space.to_data() == {"beta": {"low": 0.0, "high": 0.9}}
 
 
+def test_a_list_as_long_as_one_that_cannot_exist_does_not_exist() -> None:
+    each = {"each": {"choices": [1, 2]}}
+    data = {
+        "a": {"length": {"low": 1, "high": 2}, **each, "when": {"optimizer": "sgd"}},
+        "b": {"length": "a", **each},
+        "c": {"choices": [1]},
+    }
+    space = SearchSpace.from_data(data, {"optimizer": "adam"})
+    assert SearchSpace.from_data(space.to_data()) == space
+    assert list(space.parameters) == ["c"]
+
+
 def test_a_log_range_of_whole_numbers_draws_its_ends_as_optuna_does() -> None:
     space = SearchSpace.from_data({"n": {"low": 1, "high": 4, "log": True}})
     draws = [space.draw(Random(seed))["n"] for seed in range(4_000)]

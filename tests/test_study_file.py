@@ -196,8 +196,8 @@ def test_set_changes_the_baseline_of_a_controlled_study(tmp_path: Path) -> None:
     assert study.baseline == {
         "loss": "nll",
         "layers": [128],
-        "lr": 5.0,
-        "l1": 0.0,
+        "lr": 10.0,
+        "l1": 0.5,
         "epochs": 2,
     }
 
