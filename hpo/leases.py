@@ -17,7 +17,8 @@ from optuna import Study, Trial
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 
-from hpo.ledger import RENEWAL_S, Ledger, LeaseLost
+from hpo.fences import LeaseLost
+from hpo.ledger import RENEWAL_S, Ledger
 from hpo.points import Claim
 
 if TYPE_CHECKING:

@@ -7,20 +7,19 @@ leaves either both or neither.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, RowMapping, Update, func, insert, select, update
+from sqlalchemy import RowMapping, Update, func, insert, select, update
 
 from hpo.atomic_storage import patient
+from hpo.fences import LEASE_S, Close, Fail, Lease, LeaseLost, PointTaken, held
 from hpo.points import (
     DONE,
     FAILED,
     FREE,
-    LEASED,
     Claim,
     Counts,
     Outcome,
@@ -29,7 +28,7 @@ from hpo.points import (
     rows_of,
     template_of,
 )
-from hpo.tables import CURVES, PLANS, POINTS, DatabaseClock
+from hpo.tables import PLANS, POINTS, DatabaseClock
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -38,20 +37,8 @@ if TYPE_CHECKING:
     from hpo.plan import Point
     from hpo.storage import Storage
 
-LEASE_S = 60.0
 RENEWAL_S = 20.0
 NOBODY: dict[str, None] = {"worker": None, "host": None, "machine": None, "lease_until": None}
-
-
-class LeaseLost(BaseException):
-    """The point was given to somebody else; this result counts for nothing.
-
-    A BaseException, so that an objective's `except Exception` does not swallow it.
-    """
-
-
-class _PointTaken(Exception):
-    """Another worker was faster."""
 
 
 def new_plan_id() -> str:
@@ -90,9 +77,9 @@ class Ledger:
         while (row := self._first_free()) is not None:
             template = template_of(row, distributions, {**attributes, "worker": worker.name})
             try:
-                with self.storage.backend.alongside(_Lease(self, row, worker)):
+                with self.storage.backend.alongside(Lease(row, worker)):
                     trial_id = self.storage.optuna.create_new_trial(self.study_id, template)
-            except _PointTaken:
+            except PointTaken:
                 continue
             return claim_of(row, worker, trial_id)
         return None
@@ -100,7 +87,7 @@ class Ledger:
     @patient
     def renew(self, claim: Claim) -> bool:
         """Lengthen a lease; False when it is lost."""
-        statement = self.held(claim).values(lease_until=DatabaseClock() + LEASE_S)
+        statement = held(self.plan_id, claim).values(lease_until=DatabaseClock() + LEASE_S)
         with self.storage.engine.begin() as connection:
             return connection.execute(statement).rowcount == 1
 
@@ -119,7 +106,7 @@ class Ledger:
 
     @patient
     def _tell(self, study: Study, trial: Trial, claim: Claim, outcome: Outcome) -> None:
-        close = _Close(self, claim, outcome, trial.number)
+        close = Close(self.plan_id, claim, outcome, trial.number)
         with self.storage.backend.alongside(close):
             study.tell(trial, outcome.values, outcome.state, skip_if_finished=True)
         if not close.was_run:
@@ -143,7 +130,9 @@ class Ledger:
         Raises:
             LeaseLost: The point is no longer held by this claim; nothing was written.
         """
-        self.fail_trial(claim.trial_id, reason, self.held(claim).values(state=FREE, **NOBODY))
+        self.fail_trial(
+            claim.trial_id, reason, held(self.plan_id, claim).values(state=FREE, **NOBODY)
+        )
 
     def fail_trial(self, trial_id: int, reason: str, statement: Update) -> None:
         """End a RUNNING trial as FAIL in one transaction with a change of its point.
@@ -152,12 +141,7 @@ class Ledger:
             LeaseLost: The point was changed by somebody else; nothing was written.
             optuna.exceptions.UpdateFinishedTrialError: The trial has ended already.
         """
-
-        def alongside(connection: Connection) -> None:
-            execute_fenced(connection, statement)
-            self.storage.write_attributes(connection, trial_id, {"reason": reason})
-
-        with self.storage.backend.alongside(alongside):
+        with self.storage.backend.alongside(Fail(statement, trial_id, reason)):
             self.storage.optuna.set_trial_state_values(trial_id, TrialState.FAIL)
 
     @patient
@@ -222,16 +206,6 @@ class Ledger:
         with self.storage.engine.connect() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def held(self, claim: Claim) -> Update:
-        """An UPDATE of the point that touches a row only while `claim` holds it."""
-        return update(POINTS).where(
-            self.is_ours,
-            POINTS.c.number == claim.number,
-            POINTS.c.state == LEASED,
-            POINTS.c.attempt == claim.attempt,
-            POINTS.c.worker == claim.worker,
-        )
-
     @patient
     def _first_free(self) -> RowMapping | None:
         query = (
@@ -242,69 +216,3 @@ class Ledger:
         )
         with self.storage.engine.connect() as connection:
             return connection.execute(query).mappings().one_or_none()
-
-
-def execute_fenced(connection: Connection, statement: Update) -> None:
-    """Run an UPDATE that must touch exactly one row.
-
-    Raises:
-        LeaseLost: It touched none.
-    """
-    if connection.execute(statement).rowcount != 1:
-        raise LeaseLost
-
-
-class _Lease:
-    """Leases a FREE point in the transaction that creates its trial."""
-
-    def __init__(self, ledger: Ledger, row: RowMapping, worker: WorkerIdentity) -> None:
-        self._statement = (
-            update(POINTS)
-            .where(
-                ledger.is_ours,
-                POINTS.c.number == row["number"],
-                POINTS.c.state == FREE,
-                POINTS.c.attempt == row["attempt"],
-            )
-            .values(
-                state=LEASED,
-                attempt=row["attempt"] + 1,
-                worker=worker.name,
-                host=worker.host,
-                machine=worker.machine,
-                lease_until=DatabaseClock() + LEASE_S,
-                reason=None,
-                trial_number=None,
-            )
-        )
-
-    def __call__(self, connection: Connection) -> None:
-        if connection.execute(self._statement).rowcount != 1:
-            raise _PointTaken
-
-
-class _Close:
-    """Closes a point, with all that belongs to the result, in the transaction that tells it."""
-
-    def __init__(self, ledger: Ledger, claim: Claim, outcome: Outcome, trial_number: int) -> None:
-        self._ledger, self._claim = ledger, claim
-        self._outcome, self._trial_number = outcome, trial_number
-        self.was_run = False
-
-    def __call__(self, connection: Connection) -> None:
-        self.was_run = True
-        outcome, ledger, claim = self._outcome, self._ledger, self._claim
-        closed = ledger.held(claim).values(
-            state=FAILED if outcome.state == TrialState.FAIL else DONE,
-            trial_number=self._trial_number,
-            reason=outcome.reason,
-            lease_until=None,
-        )
-        execute_fenced(connection, closed)
-        reason = {} if outcome.reason is None else {"reason": outcome.reason}
-        attributes = {**outcome.attributes, **reason}
-        ledger.storage.write_attributes(connection, claim.trial_id, attributes)
-        if outcome.curves is not None:
-            text = json.dumps(outcome.curves, separators=(",", ":"))
-            row = {"plan_id": ledger.plan_id, "trial_number": self._trial_number, "curves": text}
-            connection.execute(insert(CURVES).values(row))

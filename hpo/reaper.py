@@ -10,7 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import ColumnElement, RowMapping, Update, select, update
 
 from hpo.atomic_storage import patient
-from hpo.ledger import NOBODY, LeaseLost, Ledger, execute_fenced
+from hpo.fences import LeaseLost, execute_fenced
+from hpo.ledger import NOBODY, Ledger
 from hpo.points import DONE, FAILED, FREE, LEASED, Reaped
 from hpo.tables import POINTS, DatabaseClock
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +11,19 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import get_storage
-from optuna.storages._rdb import models  # the schema itself: a result and its point are one write
-from sqlalchemy import URL, Engine, event, inspect, select, text
+from sqlalchemy import URL, Engine, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from hpo import sqlite_file
 from hpo.atomic_storage import SQLITE_TIMEOUT_S, AtomicStorage, PatientStorage
+from hpo.database_schema import create_tables, creation_lock, mask_password, require_optuna
 from hpo.errors import MissingPackage, StorageError
-from hpo.tables import CURVES, METADATA, SCHEMA, SCHEMA_VERSION
+from hpo.tables import CURVES, SCHEMA
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-_CREATION_LOCK = 5_170_266  # any number, the same in every process: PostgreSQL's advisory lock
-_SQLITE_MAGIC = b"SQLite format 3\x00"
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
@@ -84,22 +80,6 @@ class Storage:
         with self.backend.state_change(), self.engine.begin() as connection:
             yield connection
 
-    @staticmethod
-    def write_attributes(
-        connection: sqlalchemy.Connection, trial_id: int, attributes: Mapping[str, Any]
-    ) -> None:
-        """Set user attributes of a trial within a transaction of ours."""
-        if not attributes:
-            return
-        table = models.TrialUserAttributeModel.__table__
-        same = (table.c.trial_id == trial_id) & table.c.key.in_(list(attributes))
-        connection.execute(table.delete().where(same))
-        rows = [
-            {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
-            for key, value in attributes.items()
-        ]
-        connection.execute(table.insert(), rows)
-
     def checkpoint(self) -> None:
         """Move SQLite's write-ahead log into the file, so that copying the file is complete."""
         if self.is_sqlite and not self.read_only:
@@ -129,17 +109,6 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
         if parsed.get_backend_name() == "sqlite":
             return _open_sqlite(parsed, create=create, read_only=read_only)
         return _open_server(parsed, create=create, read_only=read_only)
-
-
-def mask_password(url: str) -> str:
-    """The URL as it may be shown."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return "<a storage URL that cannot be read>"
-    secret = {"password", "sslpassword", "passwd"}
-    query = {key: "***" if key.lower() in secret else value for key, value in parsed.query.items()}
-    return parsed.set(query=query).render_as_string(hide_password=True)
 
 
 @contextmanager
@@ -177,10 +146,10 @@ def _open_server(url: URL, *, create: bool, read_only: bool) -> Storage:
     try:
         with engine.connect() as connection:
             if create:
-                with _creation_lock(connection):
-                    _create_tables(engine)
+                with creation_lock(connection):
+                    create_tables(engine)
                     return Storage(url, _server_backend(url, kwargs), read_only=read_only)
-            _require_optuna(connection, url)
+            require_optuna(connection, url)
     finally:
         engine.dispose()
     return Storage(url, _server_backend(url, kwargs), read_only=read_only)
@@ -207,41 +176,6 @@ def _backend(kind: type[AtomicStorage], url: str, kwargs: dict[str, Any]) -> Ato
         raise StorageError(f"{mask_password(url)}: {error}") from None
 
 
-@contextmanager
-def _creation_lock(connection: sqlalchemy.Connection) -> Iterator[None]:
-    """Let one process at a time make the tables: those who collide there crash."""
-    if connection.dialect.name != "postgresql":
-        yield
-        return
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _CREATION_LOCK})
-    try:
-        yield
-    finally:
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _CREATION_LOCK})
-
-
-def _create_tables(engine: Engine) -> None:
-    models.BaseModel.metadata.create_all(engine)
-    with engine.begin() as connection:
-        METADATA.create_all(connection)
-        version = connection.execute(select(SCHEMA.c.version)).scalar()
-        if version is None:
-            connection.execute(SCHEMA.insert().values(version=SCHEMA_VERSION))
-        elif version != SCHEMA_VERSION:
-            raise StorageError(
-                f"{engine.url}: the tables of hpo have version {version}, "
-                f"but this release reads version {SCHEMA_VERSION}."
-            )
-
-
-def _require_optuna(connection: sqlalchemy.Connection, url: URL) -> None:
-    tables = set(inspect(connection).get_table_names())
-    if {"studies", "trials", "version_info"} <= tables:
-        return
-    found = "holds no studies yet" if not tables else "is not an Optuna database"
-    raise StorageError(f"{mask_password(str(url))}: this database {found}.")
-
-
 def _open_sqlite(url: URL, *, create: bool, read_only: bool) -> Storage:
     if not url.database or url.database == ":memory:":
         raise StorageError(
@@ -249,99 +183,24 @@ def _open_sqlite(url: URL, *, create: bool, read_only: bool) -> Storage:
             f"{url}. Did you mean sqlite:///hpo.db?"
         )
     path = Path(url.database.removeprefix("file:"))
-    _check_sqlite_file(path, create=create)
+    sqlite_file.check_file(path, create=create)
     if not path.exists() or path.stat().st_size == 0:
-        _make_sqlite(path)
-    opened = _read_only_url(path) if read_only else url
+        sqlite_file.make_file(path)
+    opened = sqlite_file.read_only_url(path) if read_only else url
     shown = url.render_as_string(hide_password=False)
-    engine = _sqlite_engine(opened, read_only=read_only)
+    engine = sqlite_file.make_engine(opened, read_only=read_only)
     try:
         with engine.connect() as connection:
-            _require_optuna(connection, url)
+            require_optuna(connection, url)
             is_ours = inspect(connection).has_table(SCHEMA.name)
         if create and not is_ours:
-            _create_tables(engine)
+            create_tables(engine)
     finally:
         engine.dispose()
     kwargs = {"connect_args": {"timeout": SQLITE_TIMEOUT_S}}
     backend = _backend(AtomicStorage, opened.render_as_string(hide_password=False), kwargs)
-    _set_pragmas(backend.engine, read_only=read_only)
+    sqlite_file.set_pragmas(backend.engine, read_only=read_only)
     backend.engine.dispose()
     storage = Storage(url, backend, read_only=read_only)
     storage.name = shown
     return storage
-
-
-def _check_sqlite_file(path: Path, *, create: bool) -> None:
-    if path.is_dir():
-        raise StorageError(f"{path} is a folder, not a database.")
-    if not path.exists():
-        if not create:
-            raise StorageError(f"There is no database {path}. `hpo run` makes one.")
-        if not path.parent.is_dir():
-            raise StorageError(f"There is no folder {path.parent} to make the database {path} in.")
-        return
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_SQLITE_MAGIC))
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}.") from None
-    if start and start != _SQLITE_MAGIC:
-        raise StorageError(f"{path} is not an SQLite database.")
-
-
-def _make_sqlite(path: Path) -> None:
-    """Make a complete database aside and link it into place: whoever comes first has made it."""
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-            aside = Path(folder) / path.name
-            url = URL.create("sqlite", database=str(aside))
-            engine = _sqlite_engine(url, read_only=False)
-            _create_tables(engine)
-            engine.dispose()
-            AtomicStorage(url.render_as_string(), {}).engine.dispose()
-            _link_into_place(aside, path)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be made: {error.strerror}.") from None
-
-
-def _link_into_place(aside: Path, path: Path) -> None:
-    with sqlite3.connect(aside) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    if path.exists() and path.stat().st_size == 0:
-        aside.replace(path)
-        return
-    try:
-        os.link(aside, path)
-    except FileExistsError:
-        return
-
-
-def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
-    engine = sqlalchemy.create_engine(url, connect_args={"timeout": SQLITE_TIMEOUT_S})
-    _set_pragmas(engine, read_only=read_only)
-    return engine
-
-
-def _set_pragmas(engine: Engine, *, read_only: bool) -> None:
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, record: Any) -> None:  # noqa: ARG001
-        if not read_only:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def _read_only_url(path: Path) -> URL:
-    query: Mapping[str, str] = {"mode": "ro", "uri": "true"}
-    # A write-ahead log needs write access to the folder even to be read. Without one the file
-    # is complete and nobody can be writing to it, so it may be read as it lies.
-    if not os.access(path.parent, os.W_OK):
-        if Path(f"{path}-wal").exists() and not Path(f"{path}-shm").exists():
-            raise StorageError(
-                f"{path} has a write-ahead log, which needs write access to {path.parent} to be "
-                "read. Open it once where the folder can be written."
-            )
-        if not Path(f"{path}-wal").exists():
-            query = {"immutable": "1", "uri": "true"}
-    return URL.create("sqlite", database=f"file:{path}", query=query)

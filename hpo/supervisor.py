@@ -5,16 +5,12 @@ Signal handlers only note the signal; the loop acts on it.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from multiprocessing.connection import wait
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from hpo.devices import Slot
@@ -22,6 +18,7 @@ from hpo.leases import STOP
 from hpo.points import FAILED, Counts, Reaped
 from hpo.processes import WorkerProcess, identify, log_path, start_worker
 from hpo.reaper import reap_expired, reap_worker
+from hpo.signals import SignalNotes, noting_signals
 from hpo.stored_study import StoredStudy
 from hpo.worker import Event, Job
 
@@ -83,32 +80,6 @@ def trial_lost(reaped: Reaped) -> Event:
         "state": reaped.state,
         "reason": reaped.reason,
     }
-
-
-class SignalNotes:
-    """How often the user asked to stop."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def note(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Count one; the loop will see it."""
-        self.count += 1
-
-
-@contextmanager
-def noting_signals() -> Iterator[SignalNotes]:
-    """Note SIGINT and SIGTERM instead of dying from them."""
-    notes = SignalNotes()
-    if threading.current_thread() is not threading.main_thread():
-        yield notes
-        return
-    before = {s: signal.signal(s, notes.note) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield notes
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 class Supervisor:

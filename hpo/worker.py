@@ -6,11 +6,10 @@ The same code runs in a child process and, for debugging, in the `hpo` process i
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,9 +21,10 @@ from optuna.trial import TrialState
 from hpo import limits, memory, objective_file
 from hpo.components import make_pruner, make_sampler
 from hpo.context import DEVICE_VARIABLE
+from hpo.fences import LeaseLost
 from hpo.leases import Keeper, Lease, LeasedStudy, LeasedTrial, StopTrial
-from hpo.ledger import LeaseLost
 from hpo.objective_file import LoadedObjective
+from hpo.outcomes import failure, judge
 from hpo.plan import sampler_seed
 from hpo.points import Claim, Outcome, WorkerIdentity
 from hpo.reaper import reap_worker
@@ -202,20 +202,12 @@ class Worker:
             return Outcome(TrialState.PRUNED, reason=reason)
         except (Exception, SystemExit) as error:
             traceback.print_exc()
-            return self._failure(error)
+            return failure(error)
         unasked = trial.unasked()
         if unasked:
             names = ", ".join(sorted(unasked))
             return Outcome(TrialState.FAIL, reason=f"the objective never asked for {names}")
         return judge(returned, len(study.directions))
-
-    @staticmethod
-    def _failure(error: BaseException) -> Outcome:
-        said = f"{type(error).__name__}: {error}".rstrip(": ")
-        if memory.is_exhausted(error):
-            memory.release_memory()
-            said = f"out of memory: {said}"
-        return Outcome(TrialState.FAIL, reason=said)
 
     def _finish(
         self,
@@ -281,25 +273,3 @@ class Worker:
         """End this process: the parent is gone and the objective does not listen."""
         self._give_back("the process that started its worker is gone")
         os._exit(1)
-
-
-def judge(returned: Any, n_directions: int) -> Outcome:
-    """The outcome that an objective's return value stands for."""
-    values: Sequence[Any] = returned if isinstance(returned, list | tuple) else [returned]
-    if len(values) != n_directions:
-        return _refused(f"{n_directions} value(s)", returned)
-    try:
-        numbers = [float(value) for value in values if not isinstance(value, str)]
-    except (TypeError, ValueError):
-        numbers = []
-    if len(numbers) < len(values):
-        return _refused("a number", returned)
-    if any(math.isnan(number) for number in numbers):
-        return _refused("a number that is not NaN", returned)
-    return Outcome(TrialState.COMPLETE, values=numbers)
-
-
-def _refused(rule: str, returned: Any) -> Outcome:
-    return Outcome(
-        TrialState.FAIL, reason=f"the objective must return {rule}, but returned {returned!r:.200}"
-    )

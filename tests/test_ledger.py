@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import update
 
-from hpo.ledger import LEASE_S, LeaseLost
+from hpo.fences import LEASE_S, LeaseLost
 from hpo.leases import Lease, LeasedStudy, LeasedTrial
 from hpo.plan import make_plan
 from hpo.points import Claim, Counts, Outcome

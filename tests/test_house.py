@@ -1,0 +1,133 @@
+"""The rules of the house: who imports whom, what stays light, how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import hpo
+
+ROOT = Path(hpo.__file__).parent
+# Data flows down this list: a module may import only from the rooms before its own.
+ROOMS = (
+    ("errors",),
+    ("faults", "yaml_values", "yaml_document", "yaml_source"),
+    ("parameters", "space_keys", "space_layout", "search_space"),
+    ("claims", "factors", "components", "component_rules", "study_keys", "study_rules"),
+    ("study_file", "overrides", "study_reading", "schema"),
+    ("plan", "study_space"),
+    ("atomic_storage", "tables", "storage"),
+    ("points", "ledger", "reaper", "stored_study"),
+    ("devices", "memory", "objective_file", "context", "limits"),
+    ("leases", "worker", "warm", "processes"),
+    ("launch", "supervisor", "tally", "running", "in_process"),
+    ("publish", "dashboard"),
+    ("train", "init_project", "console"),
+    ("cli", "__main__"),
+)
+LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
+# Rooms beside the list, and what they may import of it.
+ASIDE = {"training": {"errors"}, "reporting": {"errors"}}
+MAX_LINES = 300
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(ROOT).parts[0]
+    return first.removesuffix(".py")
+
+
+def modules() -> list[Path]:
+    return [p for p in sorted(ROOT.rglob("*.py")) if "templates" not in p.parts]
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Rooms that a file imports when it is imported or for types; not those inside functions."""
+    tree = ast.parse(path.read_text())
+    inside = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        if id(node) in inside:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("hpo"):
+            parts = node.module.split(".")
+            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from [a.name.split(".")[1] for a in node.names if a.name.startswith("hpo.")]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_from_the_rooms_before_its_own(path: Path) -> None:
+    room = room_of(path)
+    if path == ROOT / "__init__.py":
+        return
+    for imported in imports_of(path):
+        if imported == room:
+            continue
+        if room in ASIDE:
+            assert imported in ASIDE[room], f"{path} imports {imported}"
+        elif imported in ASIDE:
+            assert imported == "reporting" or room in ("train", "warm"), f"{path}: {imported}"
+        else:
+            assert room in LEVEL, f"{room} has no place in the house"
+            assert LEVEL[imported] <= LEVEL[room], f"{path} imports {imported}"
+
+
+def test_every_public_name_loads() -> None:
+    for name in hpo.__all__:
+        assert getattr(hpo, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'sugest'"):
+        _ = hpo.sugest  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_is_long(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Top-level packages that a Python process has loaded at its end."""
+    code = (
+        "import atexit, json, sys\n"
+        "names = lambda: sorted({n.split('.')[0] for n in sys.modules})\n"
+        "atexit.register(lambda: print('\\nLOADED ' + json.dumps(names())))\n"
+        f"{arguments[0]}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments[1:]], capture_output=True, text=True, check=False
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("LOADED "))
+    return set(json.loads(line.removeprefix("LOADED ")))
+
+
+RUN_CLI = "from hpo.cli import main; main()"
+
+
+def test_importing_hpo_and_its_help_is_light() -> None:
+    heavy = {"torch", "optuna", "plotly", "sqlalchemy", "numpy", "pydantic"}
+    assert not heavy & loaded_by("import hpo")
+    assert not heavy & loaded_by(RUN_CLI, "--help")
+
+
+@pytest.mark.parametrize("command", ["plan objective.yaml", "run objective.yaml", "list", "show s"])
+def test_the_command_itself_never_imports_torch(project: Path, command: str) -> None:
+    (project / "objective.yaml").write_text(
+        "method: random\nn_trials: 2\nstudy: s\ndirection: minimize\n"
+        "search_space: {x: {low: -10.0, high: 10.0}}\n"
+    )
+    loaded_by(RUN_CLI, "run", "objective.yaml", "--workers", "1")
+    assert "torch" not in loaded_by(RUN_CLI, *command.split())
+
+
+def test_reporting_needs_no_torch_and_training_no_optuna() -> None:
+    assert "torch" not in loaded_by("import hpo.reporting.report, hpo.reporting.notes")
+    assert "optuna" not in loaded_by("import hpo.training.trainer, hpo.training.settings")
