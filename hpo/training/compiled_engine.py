@@ -86,7 +86,7 @@ class CompiledEngine:
         state = {}
         for layer in range(len(self.network.widths)):
             block = _block(self.network, layer)
-            n_outputs = self.model.linears[layer].bias.numel()
+            n_outputs = self.model.layers()[layer].out_features
             whole = torch.from_numpy(block[:, :n_outputs].T.copy())
             state[f"linears.{layer}.weight"] = whole[:, :-1].contiguous()
             state[f"linears.{layer}.bias"] = whole[:, -1].contiguous()
@@ -124,7 +124,7 @@ def _network(settings: MLPSettings, dataset: Dataset, model: MLP) -> passes.Netw
 
 
 def _load_weights(network: passes.Network, model: MLP) -> None:
-    for layer, linear in enumerate(model.linears):
+    for layer, linear in enumerate(model.layers()):
         block = _block(network, layer)
         n_outputs, n_inputs = linear.weight.shape
         block[:n_inputs, :n_outputs] = linear.weight.detach().numpy().T

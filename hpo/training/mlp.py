@@ -46,6 +46,10 @@ class MLP(nn.Module):
         self.activations = nn.ModuleList(ACTIVATIONS[name]() for name in activations)
         self.dropouts = nn.ModuleList(nn.Dropout(probability) for probability in dropouts)
 
+    def layers(self) -> list[nn.Linear]:
+        """The linear layers, first to last."""
+        return [layer for layer in self.linears if isinstance(layer, nn.Linear)]
+
     def forward(self, x: Tensor) -> Tensor:
         """Log-probabilities, shape (batch, n_classes), of images of shape (batch, ...)."""
         h = x.flatten(1)

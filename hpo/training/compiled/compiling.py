@@ -1,4 +1,4 @@
-"""How kernels are compiled: a Python function goes in, machine code kept in the user's cache comes out."""
+"""How kernels are compiled: a function goes in, machine code kept in the user's cache comes out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 from numba.core import config
@@ -36,14 +36,14 @@ def estimating_kernel(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, fastmath={"contract", "nsz", "reassoc", "arcp"})
 
 
-def _compiled(function: Callable[P, R], **options: object) -> Callable[P, R]:
-    before, config.CACHE_DIR = config.CACHE_DIR, CACHE_FOLDER
+def _compiled(function: Callable[P, R], **options: Any) -> Callable[P, R]:
+    settings: Any = config  # its names are made when numba is imported
+    before, settings.CACHE_DIR = settings.CACHE_DIR, CACHE_FOLDER
     try:
-        compiled: Callable[P, R] = numba.njit(
-            cache=bool(CACHE_FOLDER), nogil=True, error_model="numpy", **options
-        )(function)
+        decorate = numba.njit(cache=bool(CACHE_FOLDER), nogil=True, error_model="numpy", **options)
+        compiled: Callable[P, R] = decorate(function)
     finally:
-        config.CACHE_DIR = before
+        settings.CACHE_DIR = before
     return compiled
 
 

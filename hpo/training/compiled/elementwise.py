@@ -25,7 +25,7 @@ _EXP_LOWEST, _EXP_HIGHEST = f32(-87.3), f32(88.7)
 
 @kernel
 def exp32(x: np.float32) -> np.float32:
-    """e to the x within 2 units in the last place; NaN stays NaN, overflow is infinite.
+    """E to the x within 2 units in the last place; NaN stays NaN, overflow is infinite.
 
     e^x = 2^n e^r with |r| <= ln(2)/2 and Cephes' polynomial; unlike libm's it runs on vectors.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,42 +29,48 @@ def loss_and_gradient(
     mse   L = sum (log p - y)^2 / C   dL/ds = u - p sum(u),      u = 2 (log p - y) / C
     brier L = sum (p - y)^2 / C       dL/ds = p (u - sum(u p)),  u = 2 (p - y) / C
     """
-    log_total = _log_total(scores, n_classes)
     if kind == NLL:
-        loss = log_total - np.float64(scores[label])
-        for c in range(n_classes):
-            p = exp32(f32(scores[c] - log_total))
-            scores[c] = weight * (p - (f32(1.0) if c == label else f32(0.0)))
-        return loss
-    loss, total = 0.0, 0.0
+        return _nll(scores, n_classes, label, weight)
+    highest, total = _highest(scores, n_classes), 0.0
     for c in range(n_classes):
-        log_p = scores[c] - log_total
-        y = 1.0 if c == label else 0.0
-        p = np.exp(log_p)
-        miss = log_p - y if kind == MSE else p - y
+        total += float(exp32(f32(scores[c] - highest)))
+    log_total = float(highest) + math.log(total)
+    loss, common = 0.0, 0.0
+    for c in range(n_classes):
+        log_p = float(scores[c]) - log_total
+        p = math.exp(log_p)
+        miss = (log_p if kind == MSE else p) - (1.0 if c == label else 0.0)
         loss += miss * miss / n_classes
-        total += 2.0 * miss / n_classes * (1.0 if kind == MSE else p)
+        common += 2.0 * miss / n_classes * (1.0 if kind == MSE else p)
     for c in range(n_classes):
-        log_p = scores[c] - log_total
-        y = 1.0 if c == label else 0.0
-        p = np.exp(log_p)
-        if kind == MSE:
-            scores[c] = weight * f32(2.0 * (log_p - y) / n_classes - p * total)
-        else:
-            scores[c] = weight * f32(p * (2.0 * (p - y) / n_classes - total))
+        log_p = float(scores[c]) - log_total
+        p = math.exp(log_p)
+        u = 2.0 * ((log_p if kind == MSE else p) - (1.0 if c == label else 0.0)) / n_classes
+        scores[c] = weight * f32(u - p * common if kind == MSE else p * (u - common))
     return loss
 
 
 @kernel
-def _log_total(scores: Floats, n_classes: int) -> float:
-    """Log of the sum of the scores' exponentials, in double precision."""
-    highest = scores[0]
+def _nll(scores: Floats, n_classes: int, label: int, weight: np.float32) -> float:
+    """The case that most runs are: one exponential for each class."""
+    highest, total = _highest(scores, n_classes), 0.0
+    shifted = float(scores[label] - highest)
+    for c in range(n_classes):
+        scores[c] = exp32(f32(scores[c] - highest))
+        total += float(scores[c])
+    share = weight * f32(1.0 / total)
+    for c in range(n_classes):
+        scores[c] *= share
+    scores[label] -= weight
+    return math.log(total) - shifted
+
+
+@kernel
+def _highest(scores: Floats, n_classes: int) -> np.float32:
+    highest: np.float32 = scores[0]
     for c in range(1, n_classes):
         highest = highest if scores[c] <= highest else scores[c]
-    total = 0.0
-    for c in range(n_classes):
-        total += np.float64(exp32(f32(scores[c] - highest)))
-    return np.float64(highest) + np.log(total)
+    return highest
 
 
 @kernel

@@ -80,7 +80,7 @@ def evaluate(
     total, n_right = 0.0, 0
     for first in range(0, rows.shape[0], batch_size):
         batch = rows[first : first + batch_size]
-        forward(network, images, batch, np.int64(0), False)
+        forward(network, images, batch, 0, False)
         for b in range(batch.shape[0]):
             scores = network.outputs[at + b * width : at + (b + 1) * width]
             n_right += likeliest(scores, network.n_classes) == images.labels[batch[b]]
@@ -118,8 +118,8 @@ def _forward_images(network: Network, images: SparseImages, batch: Indices) -> N
     for block in range(images.blocks.shape[1] - 1):
         for b in range(batch.shape[0]):
             image = batch[b]
-            first = images.starts[image] + np.int64(images.blocks[image, block])
-            n = np.int64(images.blocks[image, block + 1]) - np.int64(images.blocks[image, block])
+            first = int(images.starts[image]) + int(images.blocks[image, block])
+            n = int(images.blocks[image, block + 1]) - int(images.blocks[image, block])
             add_sparse_rows(
                 z,
                 b * width,

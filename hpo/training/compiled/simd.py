@@ -1,10 +1,13 @@
 """The one product of all layers, as machine vectors: sums of scaled matrix rows.
 
-Everything an MLP multiplies is  ``out[0:w] = start[0:w] + sum over i of c_i * matrix[row_i, 0:w]``:  with sparse
-rows it is the first layer and its weight gradient, with consecutive rows every other product.
+Everything an MLP multiplies is  ``out[0:w] = start[0:w] + sum over i of c_i * matrix[row_i, 0:w]``:
+with sparse rows it is the first layer and its weight gradient, with consecutive rows all the rest.
 `add_sparse_rows` and `add_rows` compute it with the sums held in registers, which numba's own loops
 cannot do. Widths are multiples of `LANES`; vectors of 16 floats become whatever the CPU has.
 """
+
+# numba calls an intrinsic with its arguments' types, whether its signature names them or not.
+# ruff: noqa: ARG001
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -35,6 +38,11 @@ Builder = Any
 def _vector_at(builder: Builder, pointer: Value, n_lanes: int) -> Value:
     moved = builder.gep(pointer, [ir.Constant(_INT64, n_lanes)])
     return builder.bitcast(moved, _VECTOR.as_pointer())
+
+
+def _register(builder: Builder) -> Value:
+    """A place for one vector, which LLVM turns into a register."""
+    return cgutils.alloca_once(builder, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _splat(builder: Builder, scalar: Value) -> Value:
@@ -64,9 +72,7 @@ def _emit_sum(
         n_vectors: Sums held in registers, each of 16 floats.
         n_chains: Independent copies of the sums, which hide the latency of an addition.
     """
-    sums = [
-        [cgutils.alloca_once(builder, _VECTOR) for _ in range(n_vectors)] for _ in range(n_chains)
-    ]
+    sums = [[_register(builder) for _ in range(n_vectors)] for _ in range(n_chains)]
     zero = ir.Constant(_VECTOR, [0.0] * LANES)
     for j in range(n_vectors):
         builder.store(builder.load(_vector_at(builder, start, j * LANES), align=4), sums[0][j])
@@ -191,7 +197,7 @@ def _prefetch(_typing, array, at):  # type: ignore[no-untyped-def]
         pointer = _pointer(context, builder, sig.args[0], args[0], args[1])
         byte = builder.bitcast(pointer, ir.IntType(8).as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [byte.type, _INT32, _INT32, _INT32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte.type], kind)
         read, keep_in_level_2, is_data = (ir.Constant(_INT32, flag) for flag in (0, 2, 1))
         builder.call(function, [byte, read, keep_in_level_2, is_data])
         return context.get_dummy_value()
@@ -212,7 +218,7 @@ def prefetch(array: npt.NDArray[Any], start: int, stop: int) -> None:
     """Ask for ``array[start:stop]`` to be brought into the second-level cache."""
     lane = 64 // array.itemsize
     for i in range(start, stop, lane):
-        _prefetch(array, i)
+        _prefetch(array, i)  # type: ignore[call-arg]
 
 
 @inlined_kernel

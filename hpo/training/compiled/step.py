@@ -194,10 +194,10 @@ def _gradients_of_inputs(
     row: int,
     end: int,
 ) -> None:
-    """Rows ``row`` to ``end`` of A_0^T D_1, in the scratch: ``zero`` * sum(D_1) + non-zero terms."""
+    """Rows ``row`` to ``end`` of A_0^T D_1, in the scratch: ``black`` plus the non-zero terms."""
     width = network.widths[0]
     for k in range(row, end):
-        first = np.int64(lists.starts[k])
+        first = int(lists.starts[k])
         add_sparse_rows(
             gradients,
             (k - row) * width,
@@ -208,7 +208,7 @@ def _gradients_of_inputs(
             lists.images,
             lists.codes,
             first,
-            np.int64(lists.starts[k + 1]) - first,
+            int(lists.starts[k + 1]) - first,
             images.table,
         )
 
