@@ -1,0 +1,54 @@
+# hpo in an image: `docker build -t hpo .`, then `docker run --rm hpo --help`.
+#
+# TORCH_INDEX_URL decides between CPU-only and CUDA. Empty, as it is, takes torch from pip's usual
+# index, whose Linux wheels carry CUDA (about 5 GB). For a CPU-only image give the index that
+# PyTorch's installation page names for "CPU": --build-arg TORCH_INDEX_URL=...
+# TORCH names other requirements than the newest torch and torchvision.
+
+ARG PYTHON_IMAGE=python:3.13-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+
+ARG TORCH="torch torchvision"
+ARG TORCH_INDEX_URL=""
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+RUN python3 -m venv /opt/hpo
+# By itself, because it is most of the image and no change of our sources touches it.
+# hadolint ignore=SC2086
+RUN /opt/hpo/bin/pip install ${TORCH_INDEX_URL:+--index-url "${TORCH_INDEX_URL}"} ${TORCH} \
+    && /opt/hpo/bin/pip freeze > /tmp/installed.txt \
+    && grep '^torch' /tmp/installed.txt > /tmp/torch.txt
+
+WORKDIR /src
+# What we depend on changes more seldom than we do; the constraint keeps the torch chosen above.
+COPY pyproject.toml .
+RUN python3 -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+        e = p['optional-dependencies']; \
+        print(*p['dependencies'], *e['postgres'], *e['samplers'], sep='\n')" > /tmp/needed.txt \
+    && /opt/hpo/bin/pip install --constraint /tmp/torch.txt --requirement /tmp/needed.txt
+
+COPY . .
+RUN /opt/hpo/bin/pip install --no-deps .
+
+
+FROM ${PYTHON_IMAGE}
+
+# Everything that is written outside the project folder goes under /data, which stays writable
+# when the root file system is not; any user may write there, so that --user works.
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data hpo \
+    && mkdir /project \
+    && install --directory --mode 1777 /data
+COPY --from=build /opt/hpo /opt/hpo
+ENV PATH=/opt/hpo/bin:$PATH \
+    HOME=/data \
+    HPO_DATA=/data/datasets \
+    NUMBA_CACHE_DIR=/data/numba \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+VOLUME ["/data"]
+WORKDIR /project
+USER 10001:10001
+ENTRYPOINT ["hpo"]
+CMD ["--help"]
