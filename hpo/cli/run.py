@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from hpo.devices import Choice
     from hpo.launch import Launched
     from hpo.running import Finished
+    from hpo.stored_study import StoredStudy
     from hpo.study_file import StudyFile
     from hpo.tally import Tally
 
@@ -57,12 +59,16 @@ def _run_options(command: Any) -> Any:
 @click.option("--n-trials", type=click.IntRange(min=1), help="The study's total of trials.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the file.")
 @click.option("--name", help="Another name for the study.")
+@click.option("--warm-start", metavar="STUDY", help="Learn from another study's trials first.")
+@click.option("--warm-start-storage", metavar="URL", help="Where that study is. [--storage]")
 @_run_options
 def run_command(
     files: tuple[Path, ...],
     n_trials: int | None,
     changes: tuple[str, ...],
     name: str | None,
+    warm_start: str | None,
+    warm_start_storage: str | None,
     **wishes: Any,
 ) -> int:
     """Make or resume the studies of FILEs, one after another, and finish them."""
@@ -73,17 +79,24 @@ def run_command(
     if name is not None and len(files) > 1:
         raise UserError(f"--name is for one study, but got {len(files)} files.")
     overrides = [*changes, *([f"n_trials={n_trials}"] if n_trials is not None else [])]
+    overrides += [f"study={json.dumps(name)}"] if name is not None else []
     loaded = [(load(path, overrides), project_folder(path)) for path in files]
+    source = (warm_start_storage, warm_start) if warm_start is not None else None
     codes = []
     for file, project in loaded:
-        named = file if name is None else file.model_copy(update={"study": name})
-        codes.append(_run_one(named, project, n_trials, Wishes(**wishes)))
+        codes.append(_run_one(file, project, n_trials, source, Wishes(**wishes)))
         if codes[-1] == 130:
             break
     return max(codes)
 
 
-def _run_one(file: StudyFile, project: Path, n_trials: int | None, wishes: Wishes) -> int:
+def _run_one(
+    file: StudyFile,
+    project: Path,
+    n_trials: int | None,
+    source: tuple[str | None, str] | None,
+    wishes: Wishes,
+) -> int:
     from hpo.launch import launch
     from hpo.running import check
 
@@ -97,7 +110,20 @@ def _run_one(file: StudyFile, project: Path, n_trials: int | None, wishes: Wishe
             n_trials=n_trials,
             accept_changed_objective=wishes.accept_changed_objective,
         )
+        if source is not None:
+            _learn_from(source[0] or wishes.storage, source[1], launched.stored)
         return _work(launched, project, choice, wishes)
+
+
+def _learn_from(url: str | None, name: str, target: StoredStudy) -> None:
+    from hpo.console import tell
+    from hpo.stored_study import require_stored
+    from hpo.warm_start import warm_start
+
+    with opened(url) as storage:
+        n_added, n_unfit = warm_start(target, require_stored(storage, name))
+    unfit = f"; {n_unfit} do not fit the space" if n_unfit else ""
+    tell(f"{n_added} finished trials of {name} were added for the sampler to learn from{unfit}.")
 
 
 @click.command("resume")
