@@ -7,11 +7,11 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +23,7 @@ Event = Mapping[str, Any]
 Row = Mapping[str, Any]
 
 PLAIN_EVERY_S = 15.0  # at least one line in this time when the output is piped
+WATCH_EVERY_S = 2.0
 _BAR_WIDTH = 30
 
 
@@ -60,21 +61,48 @@ def print_rows(rows: Sequence[Row], style: str, title: str = "") -> None:
         style: `table`, `json` or `csv`.
         title: Stands above a table.
     """
-    columns = list(dict.fromkeys(key for row in rows for key in row))
     if style == "json":
         print_json([dict(row) for row in rows])
     elif style == "csv":
-        _print_csv(rows, columns)
+        _print_csv(rows)
     else:
-        _print_table(rows, columns, title)
+        _print_table(rows, title)
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print named lines, their names aligned."""
+    Console(highlight=False).print(facts_grid(facts))
+
+
+def facts_grid(facts: Iterable[tuple[str, str]]) -> Table:
+    """Named lines, their names aligned."""
     table = Table.grid(padding=(0, 2))
     for name, value in facts:
         table.add_row(Text(name, style="bold"), Text(value))
-    Console(highlight=False).print(table)
+    return table
+
+
+def rows_table(rows: Sequence[Row], title: str = "") -> Table:
+    """Rows of one kind as a table; numbers stand to the right."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        is_number = all(isinstance(row.get(column), int | float | None) for row in rows)
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shorten(row.get(column))) for column in columns))
+    return table
+
+
+def watch(render: Callable[[], RenderableType]) -> None:
+    """Show a picture that is drawn anew every two seconds, until Ctrl-C."""
+    with Live(render(), refresh_per_second=4) as live:
+        try:
+            while True:
+                time.sleep(WATCH_EVERY_S)
+                live.update(render())
+        except KeyboardInterrupt:
+            return
 
 
 def shorten(value: Any) -> str:
@@ -86,19 +114,14 @@ def shorten(value: Any) -> str:
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
-def _print_table(rows: Sequence[Row], columns: Sequence[str], title: str) -> None:
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    for column in columns:
-        is_number = all(isinstance(row.get(column), int | float | None) for row in rows)
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(shorten(row.get(column))) for column in columns))
-    terminal = Console(highlight=False)
-    width = None if terminal.is_terminal else 10_000  # a pipe has no edge to wrap at
-    Console(highlight=False, width=width).print(table)
+def _print_table(rows: Sequence[Row], title: str) -> None:
+    # A pipe has no edge to wrap at.
+    width = None if Console().is_terminal else 10_000
+    Console(highlight=False, width=width).print(rows_table(rows, title))
 
 
-def _print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _print_csv(rows: Sequence[Row]) -> None:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:

@@ -26,12 +26,13 @@ from hpo.devices import Slot, thread_environment
 from hpo.errors import HpoError
 from hpo.points import WorkerIdentity
 from hpo.storage import storage_errors
-from hpo.worker import Event, Job, work
+from hpo.worker import TRIAL_TITLE, Event, Job, work
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
 LOG_FOLDER = "hpo-logs"
+N_LOG_LINES = 40
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -93,6 +94,20 @@ def machine_id() -> str:
 def log_path(project: Path, study: str, worker: str) -> Path:
     """The log of one worker."""
     return project / LOG_FOLDER / _file_name(study) / f"{_file_name(worker.split('/', 1)[-1])}.log"
+
+
+def trial_log(project: Path, study: str, worker: str, number: int) -> list[str]:
+    """The last lines that a worker wrote during one trial; none where its log is not here."""
+    try:
+        text = log_path(project, study, worker).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    lines = text.splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith(TRIAL_TITLE)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        if lines[start].startswith(f"{TRIAL_TITLE}{number} "):
+            return lines[start:end][-N_LOG_LINES:]
+    return []
 
 
 def start_fork_server(warmth: warm.Warmth, threads: int) -> None:

@@ -24,6 +24,8 @@ from hpo.tables import CURVES, SCHEMA
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
+__all__ = ["Storage", "mask_password", "open_storage", "storage_errors"]
+
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",

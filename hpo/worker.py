@@ -36,6 +36,7 @@ Event = dict[str, Any]
 Send = Callable[[Event], None]
 
 IDLE_S = 0.3
+TRIAL_TITLE = "--- trial "  # begins the part of a worker's log that belongs to a trial
 
 _logger = logging.getLogger(__name__)
 
@@ -160,7 +161,7 @@ class Worker:
             {"event": "trial_started", "trial": trial.number, "point": claim.number}
             | {key: getattr(claim, key) for key in ("factor", "level", "replicate", "seed")}
         )
-        title = f"--- trial {trial.number} (point {claim.number}, attempt {claim.attempt})"
+        title = f"{TRIAL_TITLE}{trial.number} (point {claim.number}, attempt {claim.attempt})"
         print(title, flush=True)  # noqa: T201 (into the worker's log)
         memory.mark()
         started = time.monotonic()

@@ -55,21 +55,35 @@ def _study_row(stored: StoredStudy) -> dict[str, Any]:
 
 @click.command("show")
 @click.argument("study")
+@click.option("--trial", type=click.IntRange(min=0), help="One trial, with its log's last lines.")
+@click.option("--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+@click.option("--project", type=click.Path(path_type=Path), default=Path(), help="Where logs are.")
 @storage_option
 @format_option
-def show_command(study: str, storage: str | None, style: str) -> None:
+def show_command(
+    study: str, trial: int | None, watch: bool, project: Path, storage: str | None, style: str
+) -> None:
     """Show how STUDY stands: counts, best, workers, failures with their reasons."""
     from hpo import console
-    from hpo.cli.show_words import show_data, show_tables
+    from hpo.cli import show_words
 
     with opened(storage) as database:
-        data = show_data(*_read(database, study))
+        if watch:
+            console.watch(lambda: show_words.render(show_words.show_data(*_read(database, study))))
+            return
+        stored, record = _read(database, study)
+        if trial is None:
+            data = show_words.show_data(stored, record)
+        else:
+            data = show_words.trial_data(record, trial, project)
     if style == "json":
         console.print_json(data)
     elif style == "csv":
-        console.print_rows(data["failures"], "csv")
+        console.print_rows([data] if trial is not None else data["failures"], "csv")
+    elif trial is None:
+        show_words.show_tables(data)
     else:
-        show_tables(data)
+        show_words.show_trial(data)
 
 
 @click.command("trials")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group
+
 from hpo import console
+from hpo.errors import UserError
+from hpo.processes import trial_log
 from hpo.reporting.trials import best_settings, best_trials, failures, state_counts, workers
 
 if TYPE_CHECKING:
@@ -47,22 +53,70 @@ def show_data(stored: StoredStudy, record: StudyRecord) -> dict[str, Any]:
     }
 
 
+_TRIAL_FIELDS = (
+    *("point", "attempt", "factor", "level", "replicate", "seed", "worker", "device", "engine"),
+    *("run_time_s", "peak_memory_mib", "reason"),
+)
 _POINT_STATES = ("total", "done", "failed", "leased", "free")
 
 
 def show_tables(data: dict[str, Any]) -> None:
     """Print it for people."""
     console.print_facts(_facts(data))
+    for title, rows in _tables(data):
+        console.print_rows(rows, "table", title)
+
+
+def render(data: dict[str, Any]) -> Group:
+    """The same as one picture, for `--watch`."""
+    tables = [console.rows_table(rows, title) for title, rows in _tables(data)]
+    return Group(console.facts_grid(_facts(data)), *tables)
+
+
+def trial_data(record: StudyRecord, number: int, project: Path) -> dict[str, Any]:
+    """One trial as plain data, with what its worker wrote while it ran.
+
+    Raises:
+        UserError: The study has no trial of that number.
+    """
+    found = [trial for trial in record.trials if trial.number == number]
+    if not found:
+        raise UserError(f"{record.name!r} has no trial {number}; it has {len(record.trials)}.")
+    (trial,) = found
+    named = {name: getattr(trial, name) for name in _TRIAL_FIELDS}
+    return {
+        "trial": number,
+        "state": trial.state,
+        "values": list(trial.values),
+        "params": dict(trial.params),
+        **{name: value for name, value in named.items() if value not in (None, "")},
+        "settings": dict(trial.settings),
+        "intermediate": [list(pair) for pair in trial.intermediate],
+        "log": trial_log(project, record.name, trial.worker, number),
+    }
+
+
+def show_trial(data: dict[str, Any]) -> None:
+    """Print one trial for people."""
+    shown = {key: value for key, value in data.items() if key not in ("log", "intermediate")}
+    console.print_facts((key, console.shorten(value)) for key, value in shown.items())
+    if data["intermediate"]:
+        rows = [{"step": step, "value": value} for step, value in data["intermediate"]]
+        console.print_rows(rows, "table", "Reported")
+    console.say("\n".join(["Log:", *data["log"]]) if data["log"] else "No log of it is here.")
+
+
+def _tables(data: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     if len(data["best"]) > 1:
         rows = [{"trial": b["trial"], "values": b["values"], **b["params"]} for b in data["best"]]
-        console.print_rows(rows, "table", "Pareto front")
+        yield "Pareto front", rows
     if data["workers"]:
-        console.print_rows(data["workers"], "table", "Workers")
+        yield "Workers", data["workers"]
     shown = data["failures"][:N_FAILURES_SHOWN]
     if shown:
         n = len(data["failures"])
         more = f" (the first {len(shown)} of {n})" if n > len(shown) else ""
-        console.print_rows(shown, "table", f"Failures{more}")
+        yield f"Failures{more}", shown
 
 
 def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
