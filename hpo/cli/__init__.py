@@ -23,6 +23,9 @@ _COMMANDS = {
     "show": ("look", "Show how a study stands."),
     "trials": ("look", "Print a study's trials."),
     "best": ("look", "Print the best trial's settings as YAML."),
+    "train": ("train", "Train one MLP, by its defaults, a settings file or a stored trial."),
+    "reproduce": ("train", "Train a stored trial again and compare."),
+    "report": ("report", "Write a report of one study or compare several."),
     "delete": ("keep", "Remove a study with its points."),
     "dashboard": ("keep", "Serve optuna-dashboard on the storage, read-only."),
 }

@@ -1,0 +1,210 @@
+"""`hpo train` and `hpo reproduce`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpo.cli.options import format_option, opened, storage_option
+from hpo.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hpo.train import Run, Session
+    from hpo.train_settings import Original
+    from hpo.training.settings import MLPSettings
+    from hpo.yaml_source import Document
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks of the runs, beside their settings."""
+
+    device: str
+    test: bool
+    save: Path | None
+    dry_run: bool
+    style: str
+
+
+@click.command("train")
+@click.argument("file", type=click.Path(path_type=Path), required=False, metavar="[SETTINGS.yaml]")
+@click.option("--study", metavar="NAME", help="Take the settings of a stored trial, ...")
+@click.option("--trial", type=click.IntRange(min=0), help="... of this one; default: the best.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
+@click.option("--seed", type=click.IntRange(min=0), help="The seed of the run, or of the first.")
+@click.option("--seeds", type=click.IntRange(min=1), help="Train this often: seed, seed + 1, ...")
+@click.option("--test", is_flag=True, help="Evaluate on the test split, once, at the end.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Keep the weights.")
+@click.option("--dry-run", is_flag=True, help="Train a single batch.")
+@storage_option
+@format_option
+def train_command(
+    file: Path | None,
+    study: str | None,
+    trial: int | None,
+    changes: tuple[str, ...],
+    seed: int | None,
+    seeds: int | None,
+    storage: str | None,
+    **options: Any,
+) -> int:
+    """Train one MLP: by its defaults, a settings file, or a stored trial; print each epoch."""
+    from dataclasses import replace
+
+    from hpo.train import check_target
+    from hpo.train_settings import settings_of
+
+    wishes = Wishes(**options)
+    if wishes.save is not None:
+        if seeds is not None:
+            raise UserError("--save keeps the weights of one run: leave --seeds out.")
+        check_target(wishes.save)
+    settings = settings_of(_document(file, study, trial, storage), changes, seed)
+    planned = [replace(settings, seed=settings.seed + i) for i in range(seeds or 1)]
+    try:
+        runs = [_train(one, wishes, f"seed {one.seed}  " if seeds else "") for one in planned]
+    except KeyboardInterrupt:
+        return _interrupted()
+    _show(runs, wishes.style, as_many=seeds is not None)
+    return 1 if any(run.is_diverged for run in runs) else 0
+
+
+def _interrupted() -> int:
+    from hpo.console import tell
+
+    tell("Interrupted; nothing was saved.")
+    return 130
+
+
+def _document(
+    file: Path | None, study: str | None, trial: int | None, storage: str | None
+) -> Document:
+    """Where the settings come from, as plain data with places."""
+    from hpo.train_settings import find_trial, trial_document
+    from hpo.yaml_source import Document, read
+
+    if file is not None and study is not None:
+        raise UserError("Settings come from a file or from --study, but got both.")
+    if study is None:
+        if trial is not None:
+            raise UserError("--trial needs --study NAME, the study that the trial is of.")
+        return Document("the settings") if file is None else read(file)
+    from hpo.reporting.records import read_study
+    from hpo.stored_study import require_stored
+
+    with opened(storage) as database:
+        record = read_study(require_stored(database, study).optuna_study(), {})
+    return trial_document(record, find_trial(record, trial))
+
+
+def _train(settings: MLPSettings, wishes: Wishes, prefix: str) -> Run:
+    """One run, told line by line: on standard output, or beside it when that holds data."""
+    from hpo import console
+    from hpo.cli import train_words
+    from hpo.train import choose_device, start
+
+    tell = console.say if wishes.style == "table" else console.tell
+    device, reason = choose_device(wishes.device)
+    session = start(settings, device, dry_run=wishes.dry_run)
+    tell(prefix + train_words.opening(session, reason))
+    _follow(session, lambda line: tell(prefix + line))
+    run = session.end(test=wishes.test)
+    for line in train_words.closing(run):
+        tell(prefix + line)
+    if wishes.save is not None:
+        session.training.save(wishes.save)
+        tell(f"{wishes.save} holds the weights, for torch.load and hpo.training.mlp.MLP.")
+    return run
+
+
+def _follow(session: Session, tell: Callable[[str], None]) -> None:
+    from hpo.cli import train_words
+
+    for epoch in session:
+        tell(train_words.epoch_line(epoch, session.training.settings))
+
+
+def _show(runs: Sequence[Run], style: str, *, as_many: bool) -> None:
+    from hpo import console
+    from hpo.train import spread
+
+    if style == "csv":
+        console.print_rows([row for run in runs for row in run.epoch_rows()], "csv")
+    elif style == "json":
+        series = [run.series() for run in runs]
+        console.print_json({"runs": series, "spread": spread(runs)} if as_many else series[0])
+    elif as_many:
+        console.print_rows([run.outcome() for run in runs], "table", "Runs")
+        console.print_rows(spread(runs), "table", "Over the seeds")
+
+
+@click.command("reproduce")
+@click.argument("study")
+@click.option("--trial", type=click.IntRange(min=0), help="Which trial; default: the best.")
+@click.option("--device", help="Default: what the trial ran on.")
+@storage_option
+@format_option
+def reproduce_command(
+    study: str, trial: int | None, device: str | None, storage: str | None, style: str
+) -> int:
+    """Train a trial of STUDY again, with its settings and seed, and compare epoch by epoch."""
+    from hpo import console
+    from hpo.cli import train_words
+    from hpo.reproduction import Verdict, judge, pairs
+
+    original = _original(study, trial, storage)
+    tell = console.say if style == "table" else console.tell
+    try:
+        run = _again(original, device, tell)
+    except KeyboardInterrupt:
+        return _interrupted()
+    n_stored = len(original.epochs["epoch"])
+    compared = pairs(original.epochs, run.epochs)
+    verdict = judge(compared, n_stored)
+    if style != "table":
+        console.print_rows([pair.row() for pair in compared], style)
+    elif verdict is not Verdict.IDENTICAL:
+        rows = [pair.difference_row() for pair in compared]
+        console.print_rows(rows, "table", "Differences")
+    for line in train_words.verdict_lines(original, run, compared, verdict):
+        tell(line)
+    return 1 if verdict is Verdict.DIFFERENT else 0
+
+
+def _original(study: str, number: int | None, storage: str | None) -> Original:
+    from hpo.reporting.records import read_study
+    from hpo.stored_study import require_stored
+    from hpo.train_settings import find_trial, original_of
+
+    with opened(storage) as database:
+        stored = require_stored(database, study)
+        record = read_study(stored.optuna_study(), {})
+        trial = find_trial(record, number)
+        curves = database.load_curves(stored.plan_id, [trial.number]).get(trial.number, {})
+        return original_of(record, trial, curves)
+
+
+def _again(original: Original, device: str | None, tell: Callable[[str], None]) -> Run:
+    from itertools import islice
+
+    from hpo.cli import train_words
+    from hpo.train import choose_device, start
+    from hpo.train_settings import settings_of
+
+    settings = settings_of(original.document, (), None)
+    chosen, reason = choose_device(device or original.trial.device or "auto")
+    reason = reason if device else "as the trial"
+    session = start(settings, chosen, threads=original.threads)
+    tell(
+        f"trial {original.trial.number} of {original.study}: "
+        + train_words.opening(session, reason)
+    )
+    for epoch in islice(session, len(original.epochs["epoch"])):
+        tell(train_words.epoch_line(epoch, settings))
+    return session.end()
