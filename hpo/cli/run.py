@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpo.cli.options import opened, storage_option
+from hpo.cli.run_sources import QUICK, load_studies, quick_options
 from hpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def _run_options(command: Any) -> Any:
 @click.option("--name", help="Another name for the study.")
 @click.option("--warm-start", metavar="STUDY", help="Learn from another study's trials first.")
 @click.option("--warm-start-storage", metavar="URL", help="Where that study is. [--storage]")
+@quick_options
 @_run_options
 def run_command(
     files: tuple[Path, ...],
@@ -69,22 +71,20 @@ def run_command(
     name: str | None,
     warm_start: str | None,
     warm_start_storage: str | None,
-    **wishes: Any,
+    **options: Any,
 ) -> int:
     """Make or resume the studies of FILEs, one after another, and finish them."""
-    from hpo.study_file import load, project_folder
-
-    if not files:
-        raise UserError("`hpo run` needs a study file, e.g. hpo run studies/quickstart.yaml")
+    quick = {key: options.pop(key) for key in QUICK}
+    wishes = Wishes(**options)
     if name is not None and len(files) > 1:
         raise UserError(f"--name is for one study, but got {len(files)} files.")
     overrides = [*changes, *([f"n_trials={n_trials}"] if n_trials is not None else [])]
     overrides += [f"study={json.dumps(name)}"] if name is not None else []
-    loaded = [(load(path, overrides), project_folder(path)) for path in files]
+    loaded = load_studies(files, quick, overrides)
     source = (warm_start_storage, warm_start) if warm_start is not None else None
     codes = []
     for file, project in loaded:
-        codes.append(_run_one(file, project, n_trials, source, Wishes(**wishes)))
+        codes.append(_run_one(file, project, n_trials, source, wishes))
         if codes[-1] == 130:
             break
     return max(codes)
