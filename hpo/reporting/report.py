@@ -83,6 +83,7 @@ def write_pngs(records: Sequence[StudyRecord], folder: Path) -> list[Path]:
 def _write_images(figures: Sequence[go.Figure], paths: Sequence[Path]) -> None:
     try:
         import kaleido  # type: ignore[import-untyped]
+        from kaleido import errors
     except ImportError as error:
         raise MissingPackage(
             "Picture files need kaleido: pip install 'hpo-service[png]'."
@@ -101,10 +102,11 @@ def _write_images(figures: Sequence[go.Figure], paths: Sequence[Path]) -> None:
         for figure, path in zip(figures, paths, strict=True)
     ]
     try:
-        kaleido.write_fig_from_object_sync(specs)
-    except kaleido.errors.ChromeNotFoundError as error:
+        # Without mathjax, which kaleido would fetch from the internet.
+        kaleido.write_fig_from_object_sync(specs, kopts={"mathjax": False})
+    except (errors.ChromeNotFoundError, errors.BrowserFailedError) as error:
         raise UserError(
-            "Picture files need Chrome or Chromium, and kaleido found neither. Install one of them "
+            "Picture files need Chrome or Chromium, and kaleido could not start one. Install it "
             "(Debian: apt install chromium), or name it in the environment variable BROWSER_PATH."
         ) from error
 

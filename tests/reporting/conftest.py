@@ -10,16 +10,34 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 
+from hpo.reporting.records import StudyRecord
+
+from .made_searches import make_search
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(autouse=True)
 def quiet_optuna() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@pytest.fixture(scope="session")
+def large() -> StudyRecord:
+    """A search of 2,000 trials."""
+    return make_search(2000, name="large")
 
 
 @pytest.fixture(scope="session")
