@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +234,12 @@ def test_a_missing_package_is_a_fault_with_its_command(
     monkeypatch.setattr("hpo.components.find_spec", lambda name: None)
     with pytest.raises(FileFaults, match=r"cmaes.* not installed: pip install 'hpo-service"):
         read(tmp_path, "method: cmaes\nn_trials: 3\n")
+
+
+def test_reading_a_study_whose_sampler_needs_torch_does_not_import_it(tmp_path: Path) -> None:
+    path = write(tmp_path, "method: gp\nn_trials: 3\nsearch_space: {x: {low: 0.0, high: 1.0}}\n")
+    code = (
+        "import sys; from pathlib import Path; from hpo.study_file import load; "
+        "load(Path(sys.argv[1])); sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, cwd=ROOT)
