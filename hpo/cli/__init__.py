@@ -13,6 +13,7 @@ from hpo.errors import HpoError
 
 # Command -> the module that holds it, and the line that `hpo --help` shows without importing it.
 _COMMANDS = {
+    "init": ("start", "Write a new project that runs at once."),
     "run": ("run", "Make or resume the studies of study files, and finish them."),
     "resume": ("run", "Go on with a study from its database alone."),
     "worker": ("run", "Join a study with this machine's devices."),
@@ -28,6 +29,8 @@ _COMMANDS = {
     "report": ("report", "Write a report of one study or compare several."),
     "delete": ("keep", "Remove a study with its points."),
     "dashboard": ("keep", "Serve optuna-dashboard on the storage, read-only."),
+    "schema": ("start", "Print the JSON Schema of study files, for editors."),
+    "doctor": ("start", "Check everything that a run needs."),
 }
 DEBUG_VARIABLE = "HPO_DEBUG"
 
