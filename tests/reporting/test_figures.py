@@ -174,6 +174,7 @@ def test_the_forest_has_a_header_for_each_factor_and_a_row_for_each_level() -> N
 def test_the_axis_ends_below_effects_that_would_hide_the_others() -> None:
     assert axis_limit([0.1, 0.2, 0.3, 87.0]) == pytest.approx(0.336)
     assert axis_limit([0.01, 0.2, 0.3, 0.5]) == pytest.approx(0.56)
+    assert axis_limit([0.1, 0.2, 2.0, 2.1, 2.2, 2.3]) == pytest.approx(2.576)
     assert axis_limit([]) == 1.0
 
 

@@ -90,11 +90,11 @@ def gather_effects(summary: Summary, unit: Unit) -> ForestInfo:
 
 
 def axis_limit(reaches: Sequence[float]) -> float:
-    """Where the axis ends: below a few effects that are over three times as large as the next."""
+    """Where the axis ends: below effects, a quarter at most, over three times the next one."""
     known = sorted(reach for reach in reaches if math.isfinite(reach) and reach > 0)
     if not known:
         return 1.0
-    for low, high in pairwise(known[len(known) // 2 :]):
+    for low, high in pairwise(known[max(3 * len(known) // 4 - 1, 0) :]):
         if high > 3 * low:
             return 1.12 * low
     return 1.12 * known[-1]

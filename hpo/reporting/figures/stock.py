@@ -17,6 +17,7 @@ from hpo.reporting.figures.style import (
     BAD_TO_GOOD,
     BLUE,
     NEUTRAL,
+    STATE_COLORS,
     VERMILLION,
     blend,
     label,
@@ -88,7 +89,9 @@ def plot_parallel(record: StudyRecord, best: Sequence[TrialRecord]) -> go.Figure
     figure = plot_parallel_coordinate(as_study(record, shown), target_name="value")
     figure = _restyled(figure, height=460)
     if len(record.directions) == 1:
-        _recolor_lines(figure, is_maximized=record.is_maximized)
+        _recolor_by_value(figure, is_maximized=record.is_maximized)
+    else:
+        _recolor_by_rank(figure)
     _tidy_parallel(figure)
     return figure
 
@@ -127,6 +130,8 @@ def plot_trial_timeline(record: StudyRecord) -> go.Figure:
     from optuna.visualization import plot_timeline
 
     figure = _restyled(plot_timeline(as_study(record, record.trials)), height=380)
+    for trace in figure.data:
+        trace.update(name=trace.name.lower(), marker_color=STATE_COLORS.get(trace.name, NEUTRAL))
     figure.update_layout(yaxis_title_text="trial", xaxis_title_text="")
     return figure
 
@@ -189,7 +194,7 @@ def _thin(figure: go.Figure) -> None:
         trace.update(x=[trace.x[i] for i in indices], y=[trace.y[i] for i in indices])
 
 
-def _recolor_lines(figure: go.Figure, *, is_maximized: bool) -> None:
+def _recolor_by_value(figure: go.Figure, *, is_maximized: bool) -> None:
     """From grey (bad) to vermillion (good), the good ones on top; the first axis is the value."""
 
     def goodness(trace: go.Scatter) -> float:
@@ -198,11 +203,26 @@ def _recolor_lines(figure: go.Figure, *, is_maximized: bool) -> None:
     lines = sorted((trace for trace in figure.data if trace.mode == "lines"), key=goodness)
     for line in lines:
         line.update(line={"color": blend(goodness(line)), "width": 1.4}, opacity=0.6)
-    others = [trace for trace in figure.data if trace.mode != "lines"]
-    scale = [[at if is_maximized else 1 - at, color] for at, color in BAD_TO_GOOD]
-    for trace in others:
-        trace.marker.update(colorscale=sorted(scale), reversescale=False)
+    others = _recolored_bars(figure, is_reversed=not is_maximized)
     figure.data = (*lines, *others)
+
+
+def _recolor_by_rank(figure: go.Figure) -> None:
+    """The same scale over Pareto ranks; Optuna draws the worst first, each in its own colour."""
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    ranks = list(dict.fromkeys(line.line.color for line in lines))
+    for line in lines:
+        share = ranks.index(line.line.color) / max(len(ranks) - 1, 1)
+        line.update(line={"color": blend(share), "width": 1.4}, opacity=0.6)
+    _recolored_bars(figure, is_reversed=True)
+
+
+def _recolored_bars(figure: go.Figure, *, is_reversed: bool) -> list[go.Scatter]:
+    scale = sorted((1 - at if is_reversed else at, color) for at, color in BAD_TO_GOOD)
+    others = [trace for trace in figure.data if trace.mode != "lines"]
+    for trace in others:
+        trace.marker.update(colorscale=scale, reversescale=False)
+    return others
 
 
 def _tidy_parallel(figure: go.Figure) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from typing import Any
 
@@ -114,7 +113,7 @@ def _versions(record: StudyRecord) -> str:
     if record.version:
         told = {"hpo": record.version, **told}
     if not told:
-        return f"unknown; this report was written with Python {platform.python_version()}"
+        return "not recorded"
     return ", ".join(f"{name} {version}" for name, version in told.items())
 
 
