@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
@@ -64,7 +65,7 @@ def _stalled(file: StudyFile, trials: Sequence[FrozenTrial]) -> str | None:
     if patience is None:
         return None
     best, since = float("-inf"), 0
-    for trial in sorted(trials, key=lambda t: t.datetime_complete or t.datetime_start or 0):  # type: ignore[arg-type,return-value]
+    for trial in sorted(trials, key=lambda t: t.datetime_complete or datetime.min):
         is_better = trial.state == TrialState.COMPLETE and _signed(file, trial) > best
         best, since = (_signed(file, trial), 0) if is_better else (best, since + 1)
     return f"the last {since} trials brought nothing better" if since >= patience else None

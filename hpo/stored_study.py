@@ -138,9 +138,10 @@ def create_stored(
     plan_id = attributes[PLAN_ID]
     try:
         with storage.write() as connection:
-            study_id = connection.execute(
-                insert(models.StudyModel).values(study_name=name)
-            ).inserted_primary_key[0]
+            connection.execute(insert(models.StudyModel).values(study_name=name))
+            study_id = connection.scalar(
+                select(models.StudyModel.study_id).where(models.StudyModel.study_name == name)
+            )
             connection.execute(
                 insert(models.StudyDirectionModel),
                 [

@@ -22,7 +22,7 @@ ROOMS = (
     ("claims", "factors", "components", "component_rules", "study_keys", "study_rules"),
     ("study_file", "overrides", "study_reading", "schema"),
     ("plan", "study_space"),
-    ("tables", "atomic_storage", "database_schema", "sqlite_file", "storage"),
+    ("tables", "lean_storage", "atomic_storage", "database_schema", "sqlite_file", "storage"),
     ("points", "fences", "ledger", "reaper", "stored_study"),
     ("devices", "memory", "objective_file", "context", "limits"),
     ("outcomes", "leases", "worker", "warm", "processes"),
@@ -86,7 +86,7 @@ def test_every_public_name_loads() -> None:
     for name in hpo.__all__:
         assert getattr(hpo, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'sugest'"):
-        _ = hpo.sugest  # type: ignore[attr-defined]
+        _ = hpo.sugest
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))

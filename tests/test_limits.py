@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 import pytest
@@ -11,7 +11,9 @@ from hpo.limits import epochs_of, reached
 from tests.support import study_file
 
 
-def study_with(*values: float | None, direction: str = "minimize", steps: int = 0) -> optuna.Study:
+def study_with(
+    *values: float | None, direction: Literal["minimize", "maximize"] = "minimize", steps: int = 0
+) -> optuna.Study:
     """A study of finished trials; None is a pruned one."""
     study = optuna.create_study(direction=direction)
     for number, value in enumerate(values):
@@ -20,7 +22,7 @@ def study_with(*values: float | None, direction: str = "minimize", steps: int = 
                 state=TrialState.PRUNED if value is None else TrialState.COMPLETE,
                 value=value,
                 user_attrs={"point": number},
-                intermediate_values={step: 0.0 for step in range(1, steps + 1)},
+                intermediate_values=dict.fromkeys(range(1, steps + 1), 0.0),
             )
         )
     return study

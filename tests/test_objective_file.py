@@ -51,7 +51,8 @@ def test_settings_that_check_refuses_are_refused_with_its_words(project: Path) -
     (project / "checked.py").write_text(
         "def f(trial): return 0\n"
         "def check(settings):\n"
-        "    if settings['x'] > 1: raise ValueError(f\"x <= 1 must hold, but got {settings['x']}\")\n"
+        "    if settings['x'] > 1:\n"
+        "        raise ValueError(f\"x <= 1 must hold, but got {settings['x']}\")\n"
     )
     objective = load("checked.py:f", project)
     check_settings(objective, [{"x": 1}])

@@ -29,10 +29,24 @@ class Wishes:
     storage: str | None
     workers: int | None
     devices: str | None
-    timeout: str | None
+    timeout: float | None
     as_json: bool
     retry_failed: bool
     accept_changed_objective: bool
+
+
+def _duration(
+    context: click.Context,  # noqa: ARG001
+    option: click.Option,  # noqa: ARG001
+    text: str | None,
+) -> float | None:
+    """Read a time such as 30min before anything else is done."""
+    from hpo.study_keys import parse_duration
+
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise UserError(f"--timeout {error}") from None
 
 
 def _run_options(command: Any) -> Any:
@@ -41,7 +55,9 @@ def _run_options(command: Any) -> Any:
             storage_option,
             click.option("--workers", type=click.IntRange(min=0), help="0 = in this process."),
             click.option("--devices", metavar="TEXT", help="auto, cpu, cpu*4, cuda:0,cuda:2, ..."),
-            click.option("--timeout", metavar="TIME", help="Stop after 90s, 30min, 2h."),
+            click.option(
+                "--timeout", metavar="TIME", callback=_duration, help="Stop after 90s, 30min, 2h."
+            ),
             click.option("--json", "as_json", is_flag=True, help="One JSON object an event."),
             click.option("--retry-failed", is_flag=True, help="Free the points that FAILED."),
             click.option(
@@ -226,7 +242,7 @@ def _watch(
     from hpo.running import supervise
     from hpo.supervisor import RunOptions
 
-    timeout_s = _timeout_s(wishes, launched.stored.file)
+    timeout_s = launched.stored.file.timeout_s if wishes.timeout is None else wishes.timeout
     options = RunOptions(project, timeout_s, objective_changed=launched.objective_changed)
     with view_run(tally, as_json=wishes.as_json) as view:
 
@@ -241,17 +257,6 @@ def _watch(
             finished = supervise(launched, choice, options, on_event)
         on_event(run_words.summary_event(launched, finished, tally))
     return finished
-
-
-def _timeout_s(wishes: Wishes, file: StudyFile) -> float | None:
-    if wishes.timeout is None:
-        return file.timeout_s
-    from hpo.study_keys import parse_duration
-
-    try:
-        return parse_duration(wishes.timeout)
-    except ValueError as error:
-        raise UserError(f"--timeout {error}") from None
 
 
 def _storage_words(wishes: Wishes) -> str:
