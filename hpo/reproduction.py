@@ -1,4 +1,4 @@
-"""Is a repeated training run the same? Two curves go in, the verdict of each epoch comes out."""
+"""Is a repeated training run the same? A stored trial and its repetition in, verdicts out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from hpo.errors import UserError
+from hpo.train import trial_document
+
+if TYPE_CHECKING:
+    from hpo.reporting.records import StudyRecord, TrialRecord
+    from hpo.yaml_source import Document
 
 # Engines and processors round differently, and training amplifies it without bound. Measured on
 # MNIST, the two engines agree to 1e-7 in the first epoch and are 6 % and 0.2 points apart in the
@@ -14,6 +21,41 @@ from typing import Any
 FIRST_EPOCH = {"train_loss": 1e-4, "evaluation_loss": 1e-4, "evaluation_accuracy": 0.001}
 LATER = {"train_loss": 0.2, "evaluation_loss": 0.2, "evaluation_accuracy": 0.01}
 COMPARED = tuple(FIRST_EPOCH)  # losses by relative difference, accuracy by absolute
+
+
+@dataclass(frozen=True)
+class Original:
+    """A stored trial that is to be trained again.
+
+    Attributes:
+        study: Its study's name.
+        trial: The trial.
+        document: Its settings.
+        epochs: The stored metrics of each epoch, by name.
+        environment: Versions of the packages it was made with.
+        threads: CPU threads its worker had.
+    """
+
+    study: str
+    trial: TrialRecord
+    document: Document
+    epochs: Mapping[str, Sequence[Any]]
+    environment: Mapping[str, Any]
+    threads: int
+
+
+def original_of(record: StudyRecord, trial: TrialRecord, curves: Mapping[str, Any]) -> Original:
+    """What is known of a stored trial.
+
+    Raises:
+        UserError: It was not trained by the MLP trainer, or has no curve to compare with.
+    """
+    document = trial_document(record, trial)
+    epochs = curves.get("epochs") or {}
+    if not epochs.get("epoch"):
+        raise UserError(f"{document.file}: it has no curve to compare with.")
+    threads = int(record.file.get("threads") or 1)
+    return Original(record.name, trial, document, epochs, record.environment, threads)
 
 
 class Verdict(IntEnum):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hpo.errors import UserError
+from hpo.errors import FileFaults, UserError
 
 if TYPE_CHECKING:
     from hpo.study_file import StudyFile
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 Source = tuple["StudyFile", Path]
 
+DEFAULT_METHOD = "tpe"
 QUICK = ("objective", "directions", "method", "pruner")
+# Key of a study file -> the option that stands for it in faults.
+_OPTIONS = {
+    "objective": "--objective",
+    "n_trials": "--n-trials",
+    "direction": "--direction",
+    "directions": "--direction",
+    "method": "--method",
+    "pruner": "--pruner",
+}
 
 
 def quick_options(command: Command) -> Command:
@@ -70,8 +80,56 @@ def load_studies(
 
 
 def _quick(files: Sequence[Path], quick: Mapping[str, Any], overrides: Sequence[str]) -> Source:
-    from hpo.quick_study import QuickOptions, quick_study
-
     if files:
         raise UserError(f"`hpo run` takes study files or --objective, but got both: {files[0]}.")
-    return quick_study(QuickOptions(**quick), overrides, Path.cwd()), Path.cwd()
+    return quick_study(quick, overrides, Path.cwd()), Path.cwd()
+
+
+def quick_study(quick: Mapping[str, Any], changes: Sequence[str], project: Path) -> StudyFile:
+    """Make the study that the options ask for; without a name it has the script's.
+
+    Args:
+        quick: The values of `quick_options`, by name.
+        changes: ``key=value`` texts of ``--set``, ``--n-trials`` and ``--name``.
+        project: The project folder.
+
+    Raises:
+        FileFaults: Everything that is wrong, each with its option.
+    """
+    from hpo.study_reading import read_study
+    from hpo.yaml_source import Document, Place
+
+    document = Document("hpo run", data=_data(**quick))
+    for key, option in _OPTIONS.items():
+        value = document.data.get(key, "")
+        shown = " ".join(value) if isinstance(value, list) else str(value)
+        document.places[(key,)] = Place(f"{option} {shown}".rstrip(), 0)
+    stem = Path(quick["objective"].rpartition(":")[0]).stem or "study"
+    study, faults = read_study(document, changes, project, stem)
+    if faults or study is None:
+        raise FileFaults(faults)
+    return study
+
+
+def _data(
+    objective: str, directions: Sequence[str], method: str | None, pruner: str | None
+) -> dict[str, Any]:
+    """The options as a study file would have them."""
+    several = len(directions) > 1
+    data: dict[str, Any] = {
+        "objective": objective,
+        "method": method or DEFAULT_METHOD,
+        "direction": None if several or not directions else directions[0],
+        "directions": list(directions) if several else None,
+        "pruner": None if pruner is None else _value(pruner),
+    }
+    return {key: value for key, value in data.items() if value is not None}
+
+
+def _value(text: str) -> Any:
+    from hpo.yaml_source import parse_value
+
+    try:
+        return parse_value(text)
+    except ValueError:
+        return text  # the rule for pruners says what is wrong with it

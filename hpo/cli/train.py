@@ -14,8 +14,8 @@ from hpo.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from hpo.reproduction import Original
     from hpo.train import Run, Session
-    from hpo.train_settings import Original
     from hpo.training.settings import MLPSettings
     from hpo.yaml_source import Document
 
@@ -57,8 +57,7 @@ def train_command(
     """Train one MLP: by its defaults, a settings file, or a stored trial; print each epoch."""
     from dataclasses import replace
 
-    from hpo.train import check_target
-    from hpo.train_settings import settings_of
+    from hpo.train import check_target, settings_of
 
     wishes = Wishes(**options)
     if wishes.save is not None:
@@ -86,7 +85,7 @@ def _document(
     file: Path | None, study: str | None, trial: int | None, storage: str | None
 ) -> Document:
     """Where the settings come from, as plain data with places."""
-    from hpo.train_settings import find_trial, trial_document
+    from hpo.train import find_trial, trial_document
     from hpo.yaml_source import Document, read
 
     if file is not None and study is not None:
@@ -179,8 +178,9 @@ def reproduce_command(
 
 def _original(study: str, number: int | None, storage: str | None) -> Original:
     from hpo.reporting.records import read_study
+    from hpo.reproduction import original_of
     from hpo.stored_study import require_stored
-    from hpo.train_settings import find_trial, original_of
+    from hpo.train import find_trial
 
     with opened(storage) as database:
         stored = require_stored(database, study)
@@ -194,8 +194,7 @@ def _again(original: Original, device: str | None, tell: Callable[[str], None]) 
     from itertools import islice
 
     from hpo.cli import train_words
-    from hpo.train import choose_device, start
-    from hpo.train_settings import settings_of
+    from hpo.train import choose_device, settings_of, start
 
     settings = settings_of(original.document, (), None)
     chosen, reason = choose_device(device or original.trial.device or "auto")

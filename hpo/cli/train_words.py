@@ -10,8 +10,8 @@ from hpo.reproduction import EpochPair, Verdict, largest_differences
 from hpo.train import evaluated_on
 
 if TYPE_CHECKING:
+    from hpo.reproduction import Original
     from hpo.train import Run, Session
-    from hpo.train_settings import Original
     from hpo.training.settings import MLPSettings
     from hpo.training.trainer import EpochMetrics
 

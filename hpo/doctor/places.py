@@ -8,31 +8,41 @@ import os
 import shutil
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 
+from hpo.doctor.finding import Finding
 from hpo.errors import UserError
-from hpo.findings import Finding
 from hpo.processes import LOG_FOLDER
 from hpo.storage import Storage, mask_password, open_storage
 from hpo.stored_study import list_stored
 from hpo.tables import DatabaseClock
-from hpo.training.sources import DEBIAN_FOLDER, RAW_FILES, data_folder
+
+if TYPE_CHECKING:
+    from hpo.training.sources import RawFiles
 
 MIN_FREE_MIB = 1024
 MAX_CLOCK_DIFFERENCE_S = 30.0
 
 
-def check_dataset(name: str) -> Finding:
-    """Whether the raw files of a data set are here and are the right ones; fetches nothing."""
-    raw = RAW_FILES[name]
-    folders = [data_folder() / raw.folder / "raw"]
-    folders += [DEBIAN_FOLDER] if name == "fashion_mnist" else []
+def check_datasets() -> Iterator[Finding]:
+    """Whether the named data sets are here, every file the right one; fetches nothing."""
+    from hpo.training.sources import DEBIAN_FOLDER, RAW_FILES, data_folder
+
+    for name, raw in RAW_FILES.items():
+        folders = [data_folder() / raw.folder / "raw"]
+        folders += [DEBIAN_FOLDER] if name == "fashion_mnist" else []
+        yield _dataset_finding(name, raw, folders)
+
+
+def _dataset_finding(name: str, raw: RawFiles, folders: Sequence[Path]) -> Finding:
     states = [
-        {file: _state(folder / file, sha) for file, sha in raw.sha256.items()} for folder in folders
+        {file: _state(folder / file, digest) for file, digest in raw.sha256.items()}
+        for folder in folders
     ]
     for folder, state in zip(folders, states, strict=True):
         if set(state.values()) == {"right"}:
@@ -129,6 +139,8 @@ def _clock_finding(storage: Storage) -> Finding:
 
 def check_folders(project: Path) -> Iterator[Finding]:
     """Whether results, logs and data can be written, and how much room there is."""
+    from hpo.training.sources import data_folder
+
     places = {"folder": project, "logs": project / LOG_FOLDER, "data folder": data_folder()}
     for name, place in places.items():
         yield _writable(name, place)

@@ -1,4 +1,4 @@
-"""`hpo doctor`: looks at everything a user may stumble over; out come findings with their mends."""
+"""Python, packages, torch and devices as they are here; out come findings with their mends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo import devices
-from hpo.doctor_places import check_dataset, check_folders, check_storage
+from hpo.doctor.finding import Finding
 from hpo.errors import DeviceError
-from hpo.findings import Finding
-from hpo.training.sources import RAW_FILES
 
 DISTRIBUTION = "hpo-service"
 MIN_PYTHON = (3, 11)
@@ -45,23 +43,6 @@ import numba
 print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "numba":
     numba.__version__, "devices": kinds, "broken": broken}))
 """
-
-
-def examine(storage: str) -> Iterator[Finding]:
-    """Look at everything, cheapest first.
-
-    Args:
-        storage: The URL of the database that commands would use here.
-    """
-    yield check_python()
-    yield from check_packages()
-    yield check_machine()
-    yield from check_torch()
-    for name in RAW_FILES:
-        yield check_dataset(name)
-    yield from check_storage(storage)
-    yield from check_folders(Path.cwd())
-    yield from check_extras()
 
 
 def check_python(found: tuple[int, ...] = sys.version_info[:3]) -> Finding:
