@@ -34,6 +34,8 @@ def objective(trial: optuna.Trial) -> float | tuple[float, ...]:
             report(trial, epoch)
     finally:
         hpo.keep_curves(trial, training.curves)
+    if hpo.wants_weights(trial):
+        hpo.keep_weights(trial, training.state_dict())
     return hpo.values(
         trial,
         accuracy=last.evaluation_accuracy,

@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpo.context import device, keep_curves, suggest, values
+    from hpo.context import device, keep_curves, keep_weights, suggest, values, wants_weights
 
-__all__ = ["device", "keep_curves", "suggest", "values"]
+__all__ = ["device", "keep_curves", "keep_weights", "suggest", "values", "wants_weights"]
 
 
 def __getattr__(name: str) -> Any:

@@ -75,6 +75,23 @@ def keep_curves(trial: optuna.trial.BaseTrial, curves: Mapping[str, Any]) -> Non
         trial.set_user_attr("curves", dict(curves))
 
 
+def keep_weights(trial: optuna.trial.BaseTrial, weights: Mapping[str, Any]) -> None:
+    """Offer a trial's weights for keeping, where the study file names a folder for `artifacts`.
+
+    Args:
+        trial: The running trial.
+        weights: Tensors by name, on the CPU, as a `state_dict` holds them.
+    """
+    if hasattr(trial, "weights"):
+        trial.weights = weights
+
+
+def wants_weights(trial: optuna.trial.BaseTrial) -> bool:
+    """Whether the study keeps artifacts, so that copying the weights is worth it."""
+    file = _known_file(trial)
+    return file is not None and file.artifacts is not None
+
+
 def _known_file(trial: optuna.trial.BaseTrial) -> StudyFile | None:
     known = getattr(trial, "study_file", None)  # a worker has read it once
     if known is not None:

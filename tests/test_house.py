@@ -24,7 +24,7 @@ ROOMS = (
     ("plan", "study_space"),
     ("tables", "lean_storage", "atomic_storage", "database_schema", "sqlite_file", "storage"),
     ("points", "fences", "ledger", "reaper", "stored_study"),
-    ("devices", "memory", "objective_file", "context", "limits"),
+    ("devices", "memory", "objective_file", "context", "limits", "artifacts"),
     ("outcomes", "leases", "worker", "warm", "processes"),
     ("launch", "warm_start", "signals", "supervisor", "tally", "running", "in_process"),
     ("publish", "dashboard"),

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from optuna.artifacts import (
+    ArtifactMeta,
+    FileSystemArtifactStore,
+    download_artifact,
+    get_all_artifact_meta,
+)
+from safetensors.torch import load_file
+
+from hpo.artifacts import ArtifactKeeper
+from tests.support import study_file
+
+CURVES = {"epochs": {"epoch": [1, 2], "train_loss": [0.5, 0.25]}}
+
+
+def run(folder: Path, values: list[float], **keys: Any) -> optuna.Study:
+    """A study of a trial for each value; each trial's weight is its number."""
+    keeper = ArtifactKeeper(study_file(folder, artifacts="kept", **keys), folder)
+    study = optuna.create_study(direction="minimize", study_name="s")
+    for value in values:
+        trial = study.ask()
+        keeper.keep(trial, [value], {"w": torch.tensor([float(trial.number)])}, CURVES)
+        study.tell(trial, value)
+    return study
+
+
+def download(folder: Path, meta: ArtifactMeta) -> Path:
+    path = folder / meta.filename
+    store = FileSystemArtifactStore(str(folder / "kept"))
+    download_artifact(artifact_store=store, file_path=str(path), artifact_id=meta.artifact_id)
+    return path
+
+
+def test_every_complete_trial_keeps_its_weights_and_curves(tmp_path: Path) -> None:
+    study = run(tmp_path, [2.0, 1.0])
+    metas = get_all_artifact_meta(study_or_trial=study.trials[1], storage=study._storage)
+    paths = {meta.filename: download(tmp_path, meta) for meta in metas}
+    assert load_file(paths["weights.safetensors"])["w"].tolist() == [1.0]
+    with paths["curves.csv"].open() as file:
+        assert list(csv.reader(file)) == [["epoch", "train_loss"], ["1", "0.5"], ["2", "0.25"]]
+    assert len(list((tmp_path / "kept").iterdir())) == 4
+
+
+def test_keep_best_keeps_only_the_best_trials_files(tmp_path: Path) -> None:
+    study = run(tmp_path, [2.0, 1.0, 3.0], keep="best")
+    metas = get_all_artifact_meta(study_or_trial=study)
+    names = sorted(meta.filename for meta in metas)
+    assert names == ["trial-1-curves.csv", "trial-1-weights.safetensors"]
+    weights = download(tmp_path, next(m for m in metas if "weights" in m.filename))
+    assert load_file(weights)["w"].tolist() == [1.0]
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
+def test_a_folder_that_cannot_be_written_costs_no_trial(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "kept").write_text("a file is in the way")
+    study = run(tmp_path, [1.0])
+    assert study.best_value == 1.0
+    assert "The files of trial 0 are not kept" in caplog.text
+
+
+def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
+    keeper = ArtifactKeeper(study_file(tmp_path), tmp_path)
+    trial = optuna.create_study().ask()
+    keeper.keep(trial, [1.0], None, CURVES)
+    assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
