@@ -22,6 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from hpo.lean_storage import LeanStorage
+
 Alongside = Callable[[Connection], None]
 Result = TypeVar("Result")
 
@@ -32,7 +34,7 @@ _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.1, 2.0
 _logger = logging.getLogger(__name__)
 
 
-class AtomicStorage(RDBStorage):
+class AtomicStorage(LeanStorage):
     """An `RDBStorage` whose state changes can carry statements of ours in the same transaction.
 
     Two of Optuna's methods change a trial's state: `_create_new_trial` (private: the cached
@@ -148,7 +150,7 @@ class PatientStorage(AtomicStorage):
     set_study_system_attr = patient(RDBStorage.set_study_system_attr)
     set_trial_user_attr = patient(RDBStorage.set_trial_user_attr)
     set_trial_system_attr = patient(RDBStorage.set_trial_system_attr)
-    set_trial_intermediate_value = patient(RDBStorage.set_trial_intermediate_value)
-    get_trial = patient(RDBStorage.get_trial)
+    set_trial_intermediate_value = patient(LeanStorage.set_trial_intermediate_value)
+    get_trial = patient(LeanStorage.get_trial)
     _get_trials = patient(RDBStorage._get_trials)  # noqa: SLF001 (the cached storage calls it)
-    _set_trial_param = patient(RDBStorage._set_trial_param)  # noqa: SLF001 (likewise)
+    _set_trial_param = patient(LeanStorage._set_trial_param)  # noqa: SLF001 (likewise)

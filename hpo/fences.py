@@ -117,16 +117,11 @@ class Fail:
 
 
 class Close:
-    """Closes a point, with all that belongs to its trial's outcome.
-
-    Attributes:
-        was_run: Whether the trial could be told, so that this was asked to close the point.
-    """
+    """Closes a point, with all that belongs to its trial's outcome."""
 
     def __init__(self, plan_id: str, claim: Claim, outcome: Outcome, trial_number: int) -> None:
         self._plan_id, self._claim = plan_id, claim
         self._outcome, self._trial_number = outcome, trial_number
-        self.was_run = False
 
     def __call__(self, connection: Connection) -> None:
         """Close it.
@@ -134,7 +129,6 @@ class Close:
         Raises:
             LeaseLost: The claim no longer holds it.
         """
-        self.was_run = True
         outcome = self._outcome
         closed = held(self._plan_id, self._claim).values(
             state=FAILED if outcome.state == TrialState.FAIL else DONE,

@@ -7,15 +7,18 @@ A thread of the worker renews the lease and listens; the objective meets the res
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from optuna import Study, Trial
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import _filter_study
+from optuna.trial import TrialState
 
 from hpo.fences import LeaseLost
 from hpo.ledger import RENEWAL_S, Ledger
@@ -173,6 +176,7 @@ class LeasedTrial(Trial):
         self._on_report = on_report
         self.study_file: StudyFile | None = None
         self.curves: dict[str, Any] | None = None
+        self.weights: Mapping[str, Any] | None = None
         super().__init__(study, trial_id)
 
     def report(self, value: float, step: int) -> None:
@@ -211,6 +215,18 @@ class LeasedTrial(Trial):
             raise LeaseLost from None
         _check_inside(name, value, distribution)
         return value
+
+    def last_values(self) -> list[float] | None:
+        """What a pruned trial is told with, as Optuna does: its last report, if it is a number."""
+        reports = self._cached_frozen_trial.intermediate_values
+        last = reports[max(reports)] if reports else math.nan
+        return None if math.isnan(last) else [last]
+
+    def tell_sampler(self, state: TrialState, values: Sequence[float] | None) -> None:
+        """Let the sampler see how the trial ended, as `optuna.Study.tell` does."""
+        trial = self._cached_frozen_trial
+        seen = _filter_study(self.study, trial)
+        self.study.sampler.after_trial(seen, trial, state, values)
 
     def unasked(self) -> set[str]:
         """The planned parameters that the objective never asked for."""

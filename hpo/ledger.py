@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy import RowMapping, Update, func, insert, select, update
 
@@ -31,7 +32,7 @@ from hpo.points import (
 from hpo.tables import PLANS, POINTS, DatabaseClock
 
 if TYPE_CHECKING:
-    from optuna import Study, Trial
+    from optuna import Trial
     from optuna.distributions import BaseDistribution
 
     from hpo.plan import Point
@@ -91,26 +92,29 @@ class Ledger:
         with self.storage.engine.begin() as connection:
             return connection.execute(statement).rowcount == 1
 
-    def finish(self, study: Study, trial: Trial, claim: Claim, outcome: Outcome) -> None:
+    def finish(self, trial: Trial, claim: Claim, outcome: Outcome) -> None:
         """Tell a trial's result and close its point; repeated safely when the database goes away.
 
         Raises:
             LeaseLost: The point is no longer held by this claim; nothing was written.
         """
         try:
-            self._tell(study, trial, claim, outcome)
+            self._tell(trial, claim, outcome)
         except LeaseLost:
             # An earlier try may have been written, and only its acknowledgement lost.
             if not self._is_closed_by(claim):
                 raise
 
     @patient
-    def _tell(self, study: Study, trial: Trial, claim: Claim, outcome: Outcome) -> None:
+    def _tell(self, trial: Trial, claim: Claim, outcome: Outcome) -> None:
         close = Close(self.plan_id, claim, outcome, trial.number)
-        with self.storage.backend.alongside(close):
-            study.tell(trial, outcome.values, outcome.state, skip_if_finished=True)
-        if not close.was_run:
-            raise LeaseLost
+        try:
+            with self.storage.backend.alongside(close):
+                self.storage.optuna.set_trial_state_values(
+                    claim.trial_id, outcome.state, outcome.values
+                )
+        except UpdateFinishedTrialError:
+            raise LeaseLost from None  # another tool has ended the trial
 
     @patient
     def _is_closed_by(self, claim: Claim) -> bool:

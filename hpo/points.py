@@ -69,7 +69,7 @@ class Outcome:
 
     Attributes:
         state: COMPLETE, PRUNED or FAIL.
-        values: One for each direction, for COMPLETE.
+        values: One for each direction, for COMPLETE; the last report, for PRUNED.
         attributes: User attributes written with the result.
         curves: Learning curves, kept in a table of their own.
         reason: Why the trial failed or diverged.

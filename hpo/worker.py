@@ -19,6 +19,7 @@ import optuna
 from optuna.trial import TrialState
 
 from hpo import limits, memory, objective_file
+from hpo.artifacts import ArtifactKeeper
 from hpo.components import make_pruner, make_sampler
 from hpo.context import DEVICE_VARIABLE
 from hpo.fences import LeaseLost
@@ -102,6 +103,7 @@ class Worker:
         self._distributions = distributions_of(self._file)
         self._lease = Lease()
         self._pruner = make_pruner(self._file)
+        self._artifacts = ArtifactKeeper(self._file, job.project)
 
     def run(self, commands: Connection | None) -> None:
         """Work until nothing is free, then wait while other workers hold points."""
@@ -200,7 +202,7 @@ class Worker:
             returned = self._objective.function(trial)
         except optuna.TrialPruned:
             reason = trial.user_attrs.get("reason")
-            return Outcome(TrialState.PRUNED, reason=reason)
+            return Outcome(TrialState.PRUNED, trial.last_values(), reason=reason)
         except (Exception, SystemExit) as error:
             traceback.print_exc()
             return failure(error)
@@ -223,8 +225,11 @@ class Worker:
             "peak_memory_mib": round(memory.peak_mib(), 1),
         }
         outcome = Outcome(outcome.state, outcome.values, measured, trial.curves, outcome.reason)
+        if outcome.state == TrialState.COMPLETE:
+            self._artifacts.keep(trial, outcome.values, trial.weights, trial.curves)
         try:
-            self._ledger.finish(study, trial, claim, outcome)
+            trial.tell_sampler(outcome.state, outcome.values)
+            self._ledger.finish(trial, claim, outcome)
         except LeaseLost:
             self._drop(trial)
             return

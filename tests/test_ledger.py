@@ -53,7 +53,7 @@ def finish(study: StoredStudy, claimed: Claim, outcome: Outcome) -> None:
         pruner=optuna.pruners.NopPruner(),
     )
     trial = LeasedTrial(opened, claimed.trial_id, Lease())
-    study.ledger.finish(opened, trial, claimed, outcome)
+    study.ledger.finish(trial, claimed, outcome)
 
 
 def let_lease_run_out(study: StoredStudy) -> None:
