@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from hpo.tally import Tally
 
 
+PUBLISH_AFTER_S = 10.0  # drawing takes seconds: shorter runs leave it to `hpo report --publish`
+
+
 @dataclass(frozen=True)
 class Wishes:
     """What the command line asks of a run, beside the study itself."""
@@ -229,7 +232,21 @@ def _work(launched: Launched, project: Path, choice: Choice, wishes: Wishes) -> 
     finished = _watch(launched, project, choice, wishes, tally)
     if not wishes.as_json:
         run_words.say_closing(launched, finished, tally, where)
+    if finished.elapsed_s >= PUBLISH_AFTER_S and finished.exit_code != 130:
+        _publish(stored)
     return finished.exit_code
+
+
+def _publish(stored: StoredStudy) -> None:
+    """Put notes and figures into the dashboard; the study is done whatever becomes of it."""
+    from hpo.console import tell
+    from hpo.publish import publish
+
+    try:
+        publish(stored.storage, stored.name)
+        stored.storage.checkpoint()
+    except Exception as error:
+        tell(f"The dashboard's notes and figures of {stored.name} were not written: {error}")
 
 
 def _watch(
