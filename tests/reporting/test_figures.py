@@ -24,7 +24,7 @@ from hpo.reporting.units import PERCENT, PLAIN
 
 from .made_article import make_article
 from .made_searches import make_front, make_search
-from .made_studies import TrialPlan, make_study
+from .made_studies import TrialPlan, make_study, ours
 
 
 def n_points(figure: Any) -> int:
@@ -159,6 +159,19 @@ def test_long_series_are_averaged_in_equal_bins() -> None:
     assert len(panel.x) == MAX_POINTS
     assert math.fsum(panel.mean) / len(panel.mean) == pytest.approx(5000, rel=0.01)
     assert all(abs(x - y) < 26 for x, y in zip(panel.x, panel.mean, strict=True))
+
+
+def test_a_single_epoch_is_seen_as_points() -> None:
+    curves = {"epochs": {"samples": [60_000], "train_loss": [0.5], "evaluation_accuracy": [0.9]}}
+    file = {"method": "controlled", "baseline": {"a": 1}, "vary": {"a": {"2": {"a": 2}}}}
+    plans = [
+        TrialPlan(0.9, attributes={"replicate": 0}),
+        TrialPlan(0.9, attributes={"replicate": 0, "factor": "a", "level": "2"}),
+    ]
+    record = read_study(make_study(plans, attributes=ours(file)), {0: curves, 1: curves})
+    traces = study_figures(record)["factor-a"].data
+    assert len(traces) == 4
+    assert {trace.mode for trace in traces} == {"lines+markers"}
 
 
 def test_the_forest_has_a_header_for_each_factor_and_a_row_for_each_level() -> None:

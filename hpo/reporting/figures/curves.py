@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MAX_POINTS = 200
+MAX_MARKED = 40
 Points = list[tuple[float, float]]
 
 
@@ -193,7 +194,8 @@ def _draw_panel(
         **common,
         y=rounded(panel.mean, 5),
         name=name,
-        mode="lines",
+        mode=_mode(len(panel.x)),
+        marker={"size": 5},
         line={**line.style, "width": 2.2},
         customdata=panel.n,
         hovertemplate="%{y:.4g} at %{x:,} samples, mean of %{customdata}<extra>"
@@ -203,6 +205,11 @@ def _draw_panel(
     )
     if with_replicates:
         _draw_replicates(figure, line, panel, axis)
+
+
+def _mode(n: int) -> str:
+    """Few points are marked; a single one would be no line at all."""
+    return "lines+markers" if n <= MAX_MARKED else "lines"
 
 
 def _draw_replicates(figure: go.Figure, line: LevelCurves, panel: Panel, axis: str) -> None:
@@ -216,7 +223,8 @@ def _draw_replicates(figure: go.Figure, line: LevelCurves, panel: Panel, axis: s
             name=name,
             meta="replicate",
             visible=False,
-            mode="lines",
+            mode=_mode(len(points)),
+            marker={"size": 4},
             line={**line.style, "width": 1},
             opacity=0.7,
             hovertemplate="%{y:.4g} at %{x:,} samples<extra>" + name + "</extra>",
