@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import optuna
+    import plotly.graph_objects as go
 
     from hpo.reporting.records import StudyRecord
     from hpo.storage import Storage
+    from hpo.stored_study import StoredStudy
 
 _ATTRIBUTE = "hpo:published"  # a system attribute: it is not shown on the page
 
@@ -30,25 +32,36 @@ def publish(storage: Storage, study_name: str) -> list[str]:
         What was written, in words.
 
     Raises:
-        KeyError: There is no such study.
+        UserError: There is no such study.
     """
-    import optuna
-
     from hpo.reporting.figures import study_figures
     from hpo.reporting.notes import study_note, trial_note
     from hpo.reporting.trials import best_trials
+    from hpo.stored_study import require_stored
 
-    study = optuna.load_study(study_name=study_name, storage=storage.optuna)
-    record = _read(storage, study)
+    stored = require_stored(storage, study_name)
+    study = stored.optuna_study()
+    record = _read(stored, study)
     notebook = _Notebook(storage.optuna, study)
     notebook.write_note(None, study_note(record), "the study's note")
     for best in best_trials(record)[:1]:
         words = f"the note of trial {best.number}"
         notebook.write_note(best.number, trial_note(record, best.number), words)
     for name, figure in study_figures(record).items():
-        notebook.write_figure(name, figure)
+        notebook.write_figure(name, fit(name, figure))
     notebook.remember()
     return notebook.written
+
+
+def fit(name: str, figure: go.Figure) -> go.Figure:
+    """A figure for the page, which shows it half a window wide and 450 pixels high, cut off there.
+
+    The page gives it no heading either, so the figure carries its own.
+    """
+    top = 64 + (figure.layout.margin.t or 40)
+    heading = {"text": name.replace("-", " "), "x": 0.01, "y": 0.98, "yanchor": "top"}
+    figure.update_layout(height=None, width=None, autosize=True, title=heading, margin_t=top)
+    return figure
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,7 @@ class _Notebook:
         self._digests[key] = _digest(text)
         self.written.append(words)
 
-    def write_figure(self, name: str, figure: Any) -> None:
+    def write_figure(self, name: str, figure: go.Figure) -> None:
         """Write a figure unless the same one was written last time."""
         from optuna_dashboard import save_plotly_graph_object
 
@@ -107,12 +120,15 @@ class _Notebook:
         return _TrialOfNote(self._storage, self._study, trial_id)
 
 
-def _read(storage: Storage, study: optuna.Study) -> StudyRecord:
+def _read(stored: StoredStudy, study: optuna.Study) -> StudyRecord:
     from hpo.reporting.records import read_study
 
-    plan_id = study.user_attrs.get("hpo_plan_id")
-    curves = storage.load_curves(plan_id) if plan_id else {}
-    return read_study(study, curves, storage=storage.name)
+    return read_study(
+        study,
+        stored.storage.load_curves(stored.plan_id) if stored.is_ours else {},
+        n_planned=stored.ledger.counts().total if stored.is_ours else None,
+        storage=stored.storage.name,
+    )
 
 
 def _digest(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+FOLDER = os.environ.get("HPO_IMAGE_FOLDER", str(ROOT / "build" / "image"))
 TOOLS = ("buildah", "debootstrap", "unshare")
 
 
@@ -20,10 +21,9 @@ TOOLS = ("buildah", "debootstrap", "unshare")
     reason=f"building an image here takes root and {', '.join(TOOLS)}",
 )
 def test_the_image_is_built_and_runs_a_study_read_only_and_not_as_root() -> None:
-    folder = os.environ.get("HPO_IMAGE_FOLDER", str(ROOT / "build" / "image"))
     check = Path(__file__).with_name("check_image.py")
     done = subprocess.run(
-        [sys.executable, str(check), folder], capture_output=True, text=True, timeout=2300
+        [sys.executable, str(check), FOLDER], capture_output=True, text=True, timeout=2300
     )
     (ROOT / "build" / "image-check.txt").write_text(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -70,7 +70,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("template")
     storage = open_storage(f"sqlite:///{folder / 'hpo.db'}", create=True)
     study = optuna.create_study(storage=storage.optuna, study_name="first", direction="maximize")
-    study.set_user_attr("hpo_plan_id", "plan-1")
     for number in range(6):
         add_trial(study, number / 10)
     _upload_hostile_files(folder, study)

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import optuna
 import pytest
 
+from hpo.publish import publish
 from hpo.storage import open_storage
 
 from .conftest import PASSWORD, add_trial
 from .process import dashboard
+from .test_publish import store_article
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -136,6 +138,27 @@ def test_a_wrong_password_sees_nothing_and_the_right_one_everything(
         page = open_page(f"{address}/dashboard", http_credentials=right)
         page.get_by_text("1. first").wait_for()
         keep(page, "login-right")
+    assert complaints == []
+
+
+def test_a_published_controlled_study_shows_its_figures_and_its_note(
+    url: str, open_page: Open, complaints: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = open_storage(url)
+    store_article(storage, monkeypatch)
+    publish(storage, "article")
+    storage.close()
+    with dashboard(url) as (address, _):
+        page = open_page(f"{address}/dashboard/studies/2")
+        for name in ("effects", "run-times", "factor-loss"):
+            figure = page.locator(f"[id='user-defined-plot:{name}']")
+            figure.locator(".main-svg").first.wait_for(state="attached")
+            figure.scroll_into_view_if_needed()
+            keep(page, f"published-{name}")
+        page = open_page(f"{address}/dashboard/studies/2/note")
+        page.get_by_role("heading", name="Effects").wait_for()
+        page.get_by_role("cell", name="sigmoid").first.wait_for()
+        keep(page, "published-note")
     assert complaints == []
 
 

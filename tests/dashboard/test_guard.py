@@ -343,8 +343,10 @@ def test_a_study_made_anew_under_the_number_of_a_deleted_one_shows_its_own_trial
     make_client: MakeClient, url: str
 ) -> None:
     client = make_client(renew=lambda: open_storage(url).optuna)
-    assert len(client.get("/api/studies/1", headers=HERE).get_json()["trials"]) == 6
     storage = open_storage(url)
+    old = optuna.load_study(study_name="first", storage=storage.optuna)
+    old.set_user_attr("hpo_plan_id", "plan-1")
+    assert len(client.get("/api/studies/1", headers=HERE).get_json()["trials"]) == 6
     optuna.delete_study(study_name="first", storage=storage.optuna)
     study = optuna.create_study(study_name="first", storage=storage.optuna, direction="maximize")
     study.set_user_attr("hpo_plan_id", "plan-2")
