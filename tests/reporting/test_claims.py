@@ -50,6 +50,7 @@ def level(name: str) -> dict[str, str]:
         ({"better": [level("thin"), level("base")]}, "does not hold"),
         ({"alike": level("wide"), "within": 10}, "holds"),
         ({"alike": level("wide"), "within": 1}, "does not hold"),
+        ({"alike": level("thin"), "within": 1}, "does not hold"),
         ({"alike": {"width": ["base", "wide", "thin"]}, "within": 20}, "holds"),
         ({"alike": {"width": ["base", "wide", "thin"]}, "within": 1}, "does not hold"),
     ],
@@ -111,6 +112,19 @@ def test_worst_is_refuted_only_after_holms_correction() -> None:
     many = {f"level {index}": [*one_of_two["base"]] for index in range(6)}
     assert judge({"worst": level("wide")}, one_of_two).answer == "does not hold"
     assert judge({"worst": level("wide")}, {**one_of_two, **many}).answer == "cannot be told"
+
+
+def test_looking_for_one_difference_among_several_takes_a_wider_interval() -> None:
+    # The difference 0.7 points has the 95 % interval 0.27 to 1.13; over three pairs (98.3 %) it
+    # reaches down to -0.07.
+    pair: dict[str, list[float | None]] = {
+        "base": [0.90, 0.91, 0.92],
+        "wide": [0.905268, 0.917, 0.928732],
+    }
+    three = {**pair, "thin": [0.90001, 0.90999, 0.92]}
+    claim = {"alike": {"width": list(three)}, "within": 0.1}
+    assert judge({"alike": level("wide"), "within": 0.1}, pair).answer == "does not hold"
+    assert judge(claim, three).answer == "cannot be told"
 
 
 def test_the_slowest_level_is_told_by_run_times() -> None:
