@@ -12,7 +12,7 @@ from typing import Any
 
 from optuna.storages._rdb import models  # the schema itself: a result and its point are one write
 from optuna.trial import TrialState
-from sqlalchemy import Connection, RowMapping, Update, insert, update
+from sqlalchemy import Connection, RowMapping, Update, insert, select, update
 
 from hpo.points import DONE, FAILED, FREE, LEASED, Claim, Outcome, WorkerIdentity
 from hpo.tables import CURVES, POINTS, DatabaseClock
@@ -29,6 +29,10 @@ class LeaseLost(BaseException):
 
 class PointTaken(Exception):
     """Another worker was faster."""
+
+
+class AlreadyClaimed(Exception):
+    """An earlier try has claimed the point, and only its acknowledgement was lost."""
 
 
 def execute_fenced(connection: Connection, statement: Update) -> None:
@@ -70,6 +74,7 @@ class Lease:
     """Leases a FREE point."""
 
     def __init__(self, row: RowMapping, worker: WorkerIdentity) -> None:
+        self._row, self._worker = row, worker
         self._statement = (
             update(POINTS)
             .where(
@@ -95,9 +100,17 @@ class Lease:
 
         Raises:
             PointTaken: It is not free any more.
+            AlreadyClaimed: This very claim holds it.
         """
         if connection.execute(self._statement).rowcount != 1:
-            raise PointTaken
+            raise AlreadyClaimed if self._is_ours(connection) else PointTaken
+
+    def _is_ours(self, connection: Connection) -> bool:
+        query = select(POINTS.c.worker, POINTS.c.attempt).where(
+            POINTS.c.plan_id == self._row["plan_id"], POINTS.c.number == self._row["number"]
+        )
+        held_by = connection.execute(query).one_or_none()
+        return held_by == (self._worker.name, self._row["attempt"] + 1)
 
 
 class Fail:

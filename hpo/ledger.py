@@ -128,6 +128,7 @@ class Ledger:
         with self.storage.engine.connect() as connection:
             return connection.execute(query).first() is not None
 
+    @patient
     def release(self, claim: Claim, reason: str) -> None:
         """Give a point back unharmed; its trial ends as FAIL with the reason.
 

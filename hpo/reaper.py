@@ -39,6 +39,7 @@ def reap_worker(
     return _reap(ledger, POINTS.c.worker == worker, reason, retries, is_loss=is_loss)
 
 
+@patient
 def _reap(
     ledger: Ledger,
     condition: ColumnElement[bool],
@@ -60,7 +61,6 @@ def _reap(
     return reaped
 
 
-@patient
 def _leased(ledger: Ledger, condition: ColumnElement[bool]) -> list[RowMapping]:
     query = select(POINTS).where(ledger.is_ours, POINTS.c.state == LEASED, condition)
     with ledger.storage.engine.connect() as connection:

@@ -269,9 +269,11 @@ class Supervisor:
                 continue
 
     def _kill_all(self) -> None:
-        for worker in list(self._workers):
+        workers = list(self._workers)
+        for worker in workers:  # all of them, before a database that is away holds us up
             self._stop = self._stop or (Why.ERROR, "the supervisor failed")
             worker.kill()
+        for worker in workers:
             self._bury(worker)
 
     def _emit(self, worker: WorkerProcess, event: Event) -> None:

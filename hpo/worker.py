@@ -19,10 +19,11 @@ import optuna
 from optuna.trial import TrialState
 
 from hpo import limits, memory, objective_file
+from hpo.atomic_storage import is_outage
 from hpo.artifacts import ArtifactKeeper
 from hpo.components import make_pruner, make_sampler
 from hpo.context import DEVICE_VARIABLE
-from hpo.fences import LeaseLost
+from hpo.fences import AlreadyClaimed, LeaseLost
 from hpo.leases import Keeper, Lease, LeasedStudy, LeasedTrial, StopTrial
 from hpo.objective_file import LoadedObjective
 from hpo.outcomes import failure, judge
@@ -131,9 +132,11 @@ class Worker:
             attributes["objective_changed"] = self._job.objective_changed
         try:
             claim = self._ledger.claim(self._job.worker, self._distributions, attributes)
-        except Exception:
+        except Exception as error:
             # The claim may have been written, and only its acknowledgement lost.
             self._give_back("the database went away while the point was claimed")
+            if is_outage(error) or isinstance(error, AlreadyClaimed):
+                return True
             raise
         if claim is None:
             if self._ledger.counts().leased == 0:
