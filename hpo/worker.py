@@ -19,8 +19,8 @@ import optuna
 from optuna.trial import TrialState
 
 from hpo import limits, memory, objective_file
-from hpo.atomic_storage import is_outage
 from hpo.artifacts import ArtifactKeeper
+from hpo.atomic_storage import is_outage
 from hpo.components import make_pruner, make_sampler
 from hpo.context import DEVICE_VARIABLE
 from hpo.fences import AlreadyClaimed, LeaseLost
