@@ -121,7 +121,7 @@ def test_looking_for_one_difference_among_several_takes_a_wider_interval() -> No
         "base": [0.90, 0.91, 0.92],
         "wide": [0.905268, 0.917, 0.928732],
     }
-    three = {**pair, "thin": [0.90001, 0.90999, 0.92]}
+    three: dict[str, list[float | None]] = {**pair, "thin": [0.90001, 0.90999, 0.92]}
     claim = {"alike": {"width": list(three)}, "within": 0.1}
     assert judge({"alike": level("wide"), "within": 0.1}, pair).answer == "does not hold"
     assert judge(claim, three).answer == "cannot be told"
