@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import sqlite3
 import statistics
@@ -27,6 +28,7 @@ from hpo.components import make_sampler
 from hpo.launch import launch
 from hpo.points import WorkerIdentity
 from hpo.storage import Storage, open_storage
+from hpo.stored_study import require_stored
 from hpo.worker import Job, work
 
 N_TEMPLATES = 10  # real trials, of which the stored ones are copies
@@ -111,7 +113,7 @@ def _work(url: str, folder: Path, n_trials: int) -> Costs:
     """Run a worker for some trials; seconds from each result to the next."""
     ends: list[float] = []
     with _opened(url) as storage:
-        since = launch_clock(storage)
+        since = _clock(storage)
         job = Job(
             url, "cost", folder, WorkerIdentity(f"w{time.time()}", "h", "m"), "cpu", {}, since
         )
@@ -129,16 +131,14 @@ def _work(url: str, folder: Path, n_trials: int) -> Costs:
             contextlib.suppress(EnoughError),
         ):
             work(job, send)
-    return [after - before for before, after in zip(ends, ends[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(ends)]
 
 
 class EnoughError(Exception):
     """The block is complete."""
 
 
-def launch_clock(storage: Storage) -> float:
-    from hpo.stored_study import require_stored
-
+def _clock(storage: Storage) -> float:
     return require_stored(storage, "cost").ledger.clock()
 
 
@@ -168,7 +168,7 @@ def _stock(file: study_file.StudyFile, folder: Path, stored: int) -> Callable[[]
         study.optimize(
             space["objective"], BLOCK, callbacks=[lambda _, __: ends.append(time.perf_counter())]
         )
-        return [after - before for before, after in zip(ends, ends[1:], strict=False)]
+        return [after - before for before, after in itertools.pairwise(ends)]
 
     return block
 

@@ -88,7 +88,7 @@ class ThrowawayServer(Server):
         """Stop it as a power cut would."""
         self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop")
 
-    def interrupt(self, url: str, seconds: float) -> None:  # noqa: ARG002 (every database)
+    def interrupt(self, url: str, seconds: float) -> None:
         """Restart the server."""
         self.stop()
         time.sleep(seconds)

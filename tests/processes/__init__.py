@@ -1,0 +1,1 @@
+"""Real processes on real databases: kills, signals, outages, and what the ledger holds then."""

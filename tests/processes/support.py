@@ -1,0 +1,283 @@
+"""Runs of `hpo` in processes of their own, what they print, and what they leave behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import RowMapping, update
+
+from hpo.storage import Storage, open_storage
+from hpo.stored_study import StoredStudy, require_stored
+from hpo.tables import POINTS
+
+Event = dict[str, Any]
+HPO = (sys.executable, "-m", "hpo")
+DEADLINE_S = 120.0
+
+# Each asks `hpo.suggest` and reports a few steps; `pause_s` is how long a step takes.
+STEADY = """
+import time
+import hpo
+
+def objective(trial):
+    settings = hpo.suggest(trial)
+    for step in range(1, settings["steps"] + 1):
+        time.sleep(settings["pause_s"])
+        trial.report(settings["x"] * step, step)
+    return settings["x"] + settings["seed"] % 1000
+"""
+# Never reports, and goes on whatever happens to it.
+DEAF = """
+import time
+
+def objective(trial):
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+"""
+
+
+def write_project(folder: Path, objective: str = STEADY, **keys: Any) -> Path:
+    """A project folder with one study file; the file's path."""
+    folder.mkdir(exist_ok=True)
+    (folder / "search_spaces.yaml").write_text("{}\n")
+    (folder / "objective.py").write_text(objective)
+    return write_study(folder, **keys)
+
+
+def write_study(folder: Path, **keys: Any) -> Path:
+    """A study file of 20 random points with short steps, or as `keys` say otherwise."""
+    study: dict[str, Any] = {
+        "study": "s",
+        "method": "random",
+        "direction": "maximize",
+        "n_trials": 20,
+        "search_space": {"x": {"low": 0.0, "high": 1.0}},
+        "fixed": {"steps": 3, "pause_s": 0.02},
+    }
+    study |= keys
+    path = folder / "study.yaml"
+    path.write_text(json.dumps({k: v for k, v in study.items() if v is not None}))
+    return path
+
+
+def hpo(folder: Path, *arguments: str | Path, timeout_s: float = DEADLINE_S) -> Any:
+    """Run a command to its end in a project folder; its exit code, stdout and stderr."""
+    return subprocess.run(
+        [*HPO, *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+    )
+
+
+class Run:
+    """An `hpo run` (or resume, or worker) under way, with the events that it has printed."""
+
+    def __init__(self, folder: Path, *arguments: str | Path) -> None:
+        self.events: list[Event] = []
+        self.process = subprocess.Popen(
+            [*HPO, *map(str, arguments), "--json"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # its processes are known by their session
+        )
+        self.errors = ""
+        reads = (self._read_events, self._read_errors)
+        self._readers = [threading.Thread(target=read) for read in reads]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id, and its session's."""
+        return self.process.pid
+
+    def of(self, kind: str) -> list[Event]:
+        """The events of one kind so far."""
+        return [event for event in list(self.events) if event["event"] == kind]
+
+    def wait_for(self, kind: str, n: int = 1) -> list[Event]:
+        """Wait until `n` events of a kind have come."""
+        wait_until(lambda: len(self.of(kind)) >= n or self.process.poll() is not None)
+        found = self.of(kind)
+        assert len(found) >= n, f"ended with {found} of {kind}; {self.errors}"
+        return found
+
+    def workers(self) -> dict[str, int]:
+        """Name -> process id of the workers that are up."""
+        up = {event["worker"]: event["pid"] for event in self.of("worker_up")}
+        gone = {e["worker"] for kind in ("worker_down", "worker_lost") for e in self.of(kind)}
+        return {name: pid for name, pid in up.items() if name not in gone and is_alive(pid)}
+
+    def end(self, timeout_s: float = DEADLINE_S) -> int:
+        """Wait for the end; the exit code. No process of it may outlive it."""
+        code = self.process.wait(timeout_s)
+        for reader in self._readers:
+            reader.join(DEADLINE_S)
+        wait_until(lambda: not self.processes(), 5.0)
+        return code
+
+    @property
+    def summary(self) -> Event:
+        """The last event."""
+        assert self.events[-1]["event"] == "summary", self.events[-1]
+        return self.events[-1]
+
+    def interrupt(self) -> None:
+        """Ctrl-C: the terminal sends SIGINT to all of its processes."""
+        os.killpg(self.pid, signal.SIGINT)
+
+    def processes(self) -> list[int]:
+        """The processes of this run's session that are alive."""
+        return [pid for pid, session in _sessions().items() if session == self.pid]
+
+    def kill_all(self) -> None:
+        """End what a failed test left."""
+        for pid in self.processes():
+            kill(pid)
+        self.process.wait()
+        for reader in self._readers:
+            reader.join(DEADLINE_S)
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe
+            pipe.close()
+
+    def _read_events(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            self.errors += line
+
+
+@contextlib.contextmanager
+def running(folder: Path, *arguments: str | Path) -> Iterator[Run]:
+    """A run that does not outlive the test."""
+    run = Run(folder, *arguments)
+    try:
+        yield run
+    finally:
+        run.kill_all()
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = DEADLINE_S) -> None:
+    """Wait until something holds, or fail."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain"
+        time.sleep(0.02)
+
+
+def kill(pid: int, signum: int = signal.SIGKILL) -> bool:
+    """Send a signal; whether the process was still there."""
+    try:
+        os.kill(pid, signum)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process exists and is not merely waiting to be collected."""
+    return pid in _sessions()
+
+
+def _sessions() -> dict[int, int]:
+    """Process id -> session id of every live process."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # "pid (command) state parent group session ...": the command may hold anything.
+            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+            if state != "Z":
+                found[int(stat.parent.name)] = int(session)
+    return found
+
+
+@contextlib.contextmanager
+def stored(url: str, name: str = "s") -> Iterator[StoredStudy]:
+    """A study opened for looking at it."""
+    storage = open_storage(url)
+    try:
+        yield require_stored(storage, name)
+    finally:
+        storage.close()
+
+
+def points(url: str, name: str = "s") -> list[RowMapping]:
+    """The rows of a study's plan."""
+    with stored(url, name) as study:
+        return study.ledger.rows()
+
+
+def trials(url: str, name: str = "s") -> list[FrozenTrial]:
+    """A study's trials."""
+    with stored(url, name) as study:
+        return study.optuna_study().get_trials(deepcopy=False)
+
+
+def results(url: str, name: str = "s") -> list[tuple[Any, ...]]:
+    """Point by point: parameters, seed, state and value."""
+    finished = [t for t in trials(url, name) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    return sorted(
+        (t.user_attrs["point"], tuple(t.params.items()), t.user_attrs["seed"], t.state, t.value)
+        for t in finished
+    )
+
+
+def assert_exact(url: str, total: int, name: str = "s") -> None:
+    """Every point DONE with exactly one result, nothing RUNNING, trial numbers consecutive."""
+    with stored(url, name) as study:
+        rows = study.ledger.rows()
+        found = study.optuna_study().get_trials(deepcopy=False)
+    assert Counter(row["state"] for row in rows) == {"DONE": total}
+    assert_at_rest(found)
+    finished = {t.number: t for t in found if t.state != TrialState.FAIL}
+    assert sorted(t.user_attrs["point"] for t in finished.values()) == list(range(total))
+    assert all(finished[row["trial_number"]].user_attrs["point"] == row["number"] for row in rows)
+
+
+def assert_at_rest(found: Sequence[FrozenTrial]) -> None:
+    """No trial is RUNNING or WAITING, and their numbers are consecutive."""
+    assert [t.number for t in found] == list(range(len(found)))
+    assert all(t.state.is_finished() for t in found), Counter(t.state for t in found)
+
+
+def run_leases_out(url: str, worker: str | None = None) -> int:
+    """Let the lease of one worker, or of all, have ended long ago; how many these were."""
+    storage: Storage = open_storage(url)
+    statement = update(POINTS).where(POINTS.c.state == "LEASED").values(lease_until=0.0)
+    if worker is not None:
+        statement = statement.where(POINTS.c.worker == worker)
+    try:
+        with storage.write() as connection:
+            return connection.execute(statement).rowcount
+    finally:
+        storage.close()
+
+
+def n_states(found: Sequence[FrozenTrial]) -> Counter[optuna.trial.TrialState]:
+    """How many trials are in each state."""
+    return Counter(t.state for t in found)

@@ -1,0 +1,132 @@
+"""Ctrl-C, SIGTERM and `hpo stop`: points go back, no process stays, the next run goes on."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.processes.support import (
+    DEAF,
+    Run,
+    assert_at_rest,
+    assert_exact,
+    hpo,
+    kill,
+    points,
+    running,
+    trials,
+    wait_until,
+    write_project,
+)
+
+LONG = {"steps": 20, "pause_s": 0.05}
+
+
+def assert_stopped_with_all_points(run: Run, url: str, total: int) -> None:
+    """Nothing runs, nothing is leased, and no attempt was used up."""
+    assert run.end() == 130, run.errors
+    assert run.processes() == []
+    assert_at_rest(trials(url))
+    rows = points(url)
+    assert {row["state"] for row in rows} <= {"FREE", "DONE"}
+    assert len(rows) == total
+    assert all(row["lost"] == 0 for row in rows)
+
+
+def test_ctrl_c_once_gives_the_points_back_and_resume_finishes_them(
+    folder: Path, storage_url: str
+) -> None:
+    file = write_project(folder, n_trials=6, fixed=LONG)
+    with running(folder, "run", file, "--storage", storage_url, "--devices", "cpu*2") as run:
+        run.wait_for("epoch", 3)
+        run.interrupt()
+        assert_stopped_with_all_points(run, storage_url, 6)
+        assert len(run.of("trial_released")) == 2
+    reasons = [t.user_attrs.get("reason") for t in trials(storage_url)]
+    assert reasons == ["released: the study was stopped"] * 2
+    assert hpo(folder, "resume", "s", "--storage", storage_url).returncode == 0
+    assert_exact(storage_url, 6)
+
+
+def test_ctrl_c_twice_ends_a_deaf_objective_at_once(folder: Path, sqlite_url: str) -> None:
+    file = write_project(folder, DEAF, n_trials=2, search_space=None, stop_grace_s=600)
+    with running(folder, "run", file, "--storage", sqlite_url, "--workers", "2") as run:
+        run.wait_for("trial_started", 2)
+        run.interrupt()
+        run.wait_for("stopping")
+        run.interrupt()
+        assert_stopped_with_all_points(run, sqlite_url, 2)
+
+
+def test_a_deaf_objective_is_ended_after_its_grace(folder: Path, sqlite_url: str) -> None:
+    file = write_project(folder, DEAF, n_trials=2, search_space=None, stop_grace_s=1)
+    with running(folder, "run", file, "--storage", sqlite_url, "--workers", "2") as run:
+        run.wait_for("trial_started", 2)
+        run.interrupt()
+        assert_stopped_with_all_points(run, sqlite_url, 2)
+
+
+def test_sigterm_is_as_good_as_ctrl_c(folder: Path, sqlite_url: str) -> None:
+    file = write_project(folder, n_trials=6, fixed=LONG)
+    with running(folder, "run", file, "--storage", sqlite_url, "--workers", "2") as run:
+        run.wait_for("epoch", 3)
+        kill(run.pid, signal.SIGTERM)
+        assert_stopped_with_all_points(run, sqlite_url, 6)
+
+
+def test_hpo_stop_ends_every_run_of_the_study(folder: Path, storage_url: str) -> None:
+    file = write_project(folder, n_trials=8, fixed=LONG)
+    arguments = ("run", file, "--storage", storage_url, "--workers", "1")
+    with running(folder, *arguments) as one, running(folder, *arguments) as other:
+        one.wait_for("epoch")
+        other.wait_for("epoch")
+        stopped = hpo(folder, "stop", "s", "--storage", storage_url)
+        assert stopped.returncode == 0
+        assert "stop at their next report" in stopped.stdout
+        assert_stopped_with_all_points(one, storage_url, 8)
+        assert_stopped_with_all_points(other, storage_url, 8)
+        assert one.summary["why"] == "stopped"
+    assert hpo(folder, "run", file, "--storage", storage_url).returncode == 0
+    assert_exact(storage_url, 8)
+
+
+def test_hpo_stop_says_when_nobody_is_at_work(folder: Path, sqlite_url: str) -> None:
+    file = write_project(folder, n_trials=1)
+    assert hpo(folder, "run", file, "--storage", sqlite_url).returncode == 0
+    stopped = hpo(folder, "stop", "s", "--storage", sqlite_url)
+    assert (stopped.returncode, stopped.stdout) == (0, "No worker is at work on s.\n")
+
+
+@pytest.mark.parametrize("n_signals", [1, 2])
+def test_ctrl_c_in_this_process_gives_the_point_back(
+    folder: Path, sqlite_url: str, n_signals: int
+) -> None:
+    objective = DEAF.replace("BaseException", "ValueError") if n_signals == 2 else None
+    keys = {"search_space": None} if objective else {"fixed": LONG}
+    file = write_project(folder, *([objective] if objective else []), n_trials=2, **keys)
+    with running(folder, "run", file, "--storage", sqlite_url, "--workers", "0") as run:
+        run.wait_for("trial_started")
+        for _ in range(n_signals):
+            kill(run.pid, signal.SIGINT)
+        assert_stopped_with_all_points(run, sqlite_url, 2)
+
+
+def test_the_message_after_an_interruption_says_how_to_go_on(folder: Path, sqlite_url: str) -> None:
+    file = write_project(folder, n_trials=200, fixed=LONG)
+    ran = hpo(folder, "run", file, "--storage", sqlite_url, "--timeout", "1s")
+    assert ran.returncode == 0
+    assert f"Go on: hpo resume s --storage {sqlite_url}" in ran.stdout
+    assert "the timeout of 1 s was reached" in ran.stdout
+
+
+def test_ctrl_c_before_the_first_trial_leaves_nothing_behind(folder: Path, sqlite_url: str) -> None:
+    slow_import = "import time\ntime.sleep(3)\ndef objective(trial):\n    return 1.0\n"
+    file = write_project(folder, slow_import, n_trials=2, search_space=None)
+    with running(folder, "run", file, "--storage", sqlite_url) as run:
+        wait_until(lambda: len(run.processes()) >= 3)
+        run.interrupt()
+        assert run.end() == 130
+        assert run.processes() == []
+        assert "Traceback" not in run.errors
