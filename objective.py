@@ -11,9 +11,8 @@ from typing import Any
 import optuna
 
 import hpo
-from hpo.training.data import load_data
 from hpo.training.settings import MLPSettings
-from hpo.training.trainer import EpochMetrics, fit
+from hpo.training.trainer import EpochMetrics, fit, warm
 
 
 def objective(trial: optuna.Trial) -> float | tuple[float, ...]:
@@ -59,6 +58,5 @@ def check(settings: Mapping[str, Any]) -> None:
 
 
 def prepare(settings: Mapping[str, Any]) -> None:
-    """Load the data once per worker, before its first trial."""
-    if "dataset" in settings:
-        load_data(str(settings["dataset"]))
+    """Load the data and the kernels once per worker, before its first trial is timed."""
+    warm(MLPSettings.from_mapping(settings), hpo.device())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -210,9 +209,3 @@ def _extend(stored: StoredStudy, file: StudyFile, n_trials: int | None) -> tuple
     if wanted != before:
         stored.set_attribute(STUDY_FILE, wanted.model_dump(mode="json"))
     return tuple(notes)
-
-
-def wanted_datasets(file: StudyFile) -> tuple[str, ...]:
-    """Data sets that the study's settings name, for the fork server to load."""
-    settings: Sequence[dict[str, Any]] = (file.fixed, file.baseline or {})
-    return tuple(dict.fromkeys(str(one["dataset"]) for one in settings if "dataset" in one))

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from hpo import devices, limits, objective_file
 from hpo.errors import HpoError
-from hpo.launch import Launched, wanted_datasets
+from hpo.launch import Launched
 from hpo.plan import Plan, make_plan
 from hpo.processes import call_in_child, start_fork_server
 from hpo.stored_study import StoredStudy
@@ -55,7 +55,8 @@ def warmth_of(file: StudyFile, objective_text: str) -> Warmth:
     names = objective_file.imports_of(objective_text)
     trainer = any(name.startswith("hpo.training") for name in names)
     torch = trainer or any(name.split(".")[0] == "torch" for name in names)
-    return Warmth(torch, trainer, wanted_datasets(file) if trainer else ())
+    settings = {**file.fixed, **(file.baseline or {})} if trainer else {}
+    return Warmth(torch, trainer, settings)
 
 
 def check(file: StudyFile, project: Path) -> Plan:

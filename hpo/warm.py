@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import hpo.worker  # noqa: F401 (imports Optuna, SQLAlchemy and all of a worker's own modules)
+from hpo.errors import HpoError
 
 VARIABLE = "HPO_WARM"
 
@@ -23,12 +26,12 @@ class Warmth:
     Attributes:
         torch: Whether the objective imports torch or the trainer.
         trainer: Whether the objective imports the trainer.
-        datasets: Data sets to load, where the study names them.
+        settings: What the study fixes, for the trainer's data and kernels.
     """
 
     torch: bool = False
     trainer: bool = False
-    datasets: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:
         """As the environment variable holds it."""
@@ -41,11 +44,12 @@ def prepare(warmth: Warmth) -> None:
         if warmth.torch:
             import torch  # noqa: F401
         if warmth.trainer:
-            from hpo.training import trainer  # noqa: F401
-            from hpo.training.data import warm
+            from hpo.training.settings import MLPSettings
+            from hpo.training.trainer import warm
 
-            for dataset in warmth.datasets:
-                warm(dataset)
+            warm(MLPSettings.from_mapping(warmth.settings))
+    except HpoError:
+        return  # the objective's own check says it better
     except Exception as error:
         print(f"The fork server could not prepare everything: {error}", file=sys.stderr)  # noqa: T201
 

@@ -38,6 +38,7 @@ def delete_command(study: str, yes: bool, storage: str | None) -> None:
 @click.option("--writable", is_flag=True, help="Allow changes, deleting included.")
 @click.option("--users", type=click.Path(path_type=Path), help="Names and password hashes.")
 @click.option("--add-user", metavar="NAME", help="Ask for a password and add NAME to --users.")
+@click.option("--allow-host", "allowed_hosts", multiple=True, help="Answer for this name, too.")
 @click.option("--artifacts", type=click.Path(path_type=Path), help="The folder of artifacts.")
 def dashboard_command(
     storage: str | None, users: Path | None, add_user: str | None, **options: Any
@@ -54,4 +55,4 @@ def dashboard_command(
         dashboard.add_user(users, add_user, password)
         tell(f"{users} holds {add_user}.")
         return
-    dashboard.run_dashboard(storage_url(storage), users=users, **options)
+    dashboard.run_dashboard(storage_url(storage), users=users, say=tell, **options)
