@@ -11,9 +11,10 @@ from hpo.training.compiled import network as passes
 from hpo.training.compiled import step
 from hpo.training.compiled.elementwise import ACTIVATION_CODES
 from hpo.training.compiled.head import LOSS_CODES
-from hpo.training.compiled.simd import LANES, Floats
+from hpo.training.compiled.simd import Floats
 from hpo.training.compiled.sparse import MAX_INPUTS, pixel_lists, sparse_images
 from hpo.training.compiled.updates import OPTIMIZER_CODES
+from hpo.training.compiled.vector_code import LANES
 from hpo.training.data import Dataset, Rows
 from hpo.training.engine import Evaluation
 from hpo.training.mlp import MLP

@@ -13,6 +13,7 @@ from torch import Tensor
 from hpo.training.data import Dataset, Part, Rows
 from hpo.training.engine import Evaluation
 from hpo.training.flat_optimizers import make_optimizer
+from hpo.training.matmul import matmul_precision, precision_for
 from hpo.training.mlp import LOSSES, MLP
 from hpo.training.settings import MLPSettings
 
@@ -57,6 +58,7 @@ class TorchEngine:
         self.settings, self.device = settings, device
         self.model = model.to(device)
         self.loss = LOSSES[settings.loss]
+        self.precision = precision_for(device, settings.batch_size)
         self.parts = {
             name: DeviceImages(dataset.part(name), dataset, device) for name in ("train", "test")
         }
@@ -74,7 +76,7 @@ class TorchEngine:
         self.model.train()
         rows = torch.from_numpy(order).to(self.device)
         devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
+        with matmul_precision(self.precision), torch.random.fork_rng(devices=devices):
             torch.manual_seed(dropout_seed)
             batches = torch.split(rows, self.settings.batch_size)
             losses = [self._step(batch, learning_rate) for batch in batches]

@@ -100,7 +100,7 @@ class Training(Iterator[EpochMetrics]):
         self._n_test = len(data.test.labels)
         self._orders = torch.Generator().manual_seed(settings.seed)
         self._seconds = 0.0
-        with _threads(threads):
+        with _processor(threads):
             model = initial_model(settings, data.n_inputs, data.n_classes)
             self.n_parameters = sum(tensor.numel() for tensor in model.parameters())
             self._engine, self.engine_reason = choose_engine(settings, data, device, model)
@@ -112,7 +112,7 @@ class Training(Iterator[EpochMetrics]):
         if epoch > (1 if self.dry_run else self.settings.epochs):
             raise StopIteration
         start = time.perf_counter()
-        with _threads(self.threads):
+        with _processor(self.threads):
             order = self._order()
             losses = self._engine.train_epoch(
                 order, self.settings.learning_rate_at(epoch), _dropout_seed(self.settings, epoch)
@@ -125,7 +125,7 @@ class Training(Iterator[EpochMetrics]):
 
     def test(self) -> Evaluation:
         """Loss and accuracy on the test split, which a search never looks at."""
-        with _threads(self.threads):
+        with _processor(self.threads):
             return self._engine.evaluate("test", np.arange(self._n_test))
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -202,6 +202,19 @@ def fit(
     )
 
 
+def warm(settings: MLPSettings, device: str | torch.device = "cpu") -> None:
+    """Read the data and, on a CPU, load or compile the kernels, which all runs like this share.
+
+    For a process that forks workers. It starts no thread.
+    """
+    if torch.device(device).type != "cpu":
+        load_data(settings.dataset)
+        return
+    run = fit(settings, device=device, dry_run=True)
+    if run.engine == "compiled":
+        next(run)
+
+
 def _working_device(device: str | torch.device) -> torch.device:
     """The device, after it has held one number.
 
@@ -223,13 +236,24 @@ def _dropout_seed(settings: MLPSettings, epoch: int) -> int:
 
 
 @contextmanager
-def _threads(n_threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
+def _processor(n_threads: int) -> Iterator[None]:
+    """This many torch threads, and subnormal numbers rounded to 0; the caller's state comes back.
+
+    Adadelta's averages for dead units fade below 1e-38, where arithmetic takes many times as long.
+    """
+    n_before, flushed_before = torch.get_num_threads(), _flushes_subnormals()
     torch.set_num_threads(n_threads)
+    torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(n_before)
+        torch.set_flush_denormal(flushed_before)
+
+
+def _flushes_subnormals() -> bool:
+    smallest_normal = torch.finfo(torch.float32).tiny
+    return bool(torch.tensor(smallest_normal) / 2 == 0)
 
 
 def _empty_curves() -> Curves:

@@ -161,7 +161,8 @@ def test_an_npz_file_is_normalized_by_its_training_images(made_file: Path, made:
     pixels = made.train.images / 255
     assert loaded.n_inputs == 81
     assert loaded.n_classes == 7
-    assert (loaded.unit, loaded.mean) == (255.0, pytest.approx(pixels.mean()))
+    assert loaded.unit == 255.0
+    assert loaded.mean == pytest.approx(pixels.mean())
     assert loaded.std == pytest.approx(pixels.std())
 
 
@@ -191,7 +192,9 @@ def test_a_changed_npz_file_is_read_again(made_file: Path, made: Dataset) -> Non
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_wrong_npz_file_is_refused(
-    tmp_path: Path, arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]], message: str
+    tmp_path: Path,
+    arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]],
+    message: str,
 ) -> None:
     x, y = np.zeros((2, 4), np.uint8), np.array([0, 1])
     whole = {"x_train": x, "y_train": y, "x_test": x, "y_test": y} | arrays

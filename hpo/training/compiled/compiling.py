@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +51,9 @@ def _compiled(function: Callable[P, R], **options: Any) -> Callable[P, R]:
 def _cache_folder() -> str:
     """A writable folder for this version of the kernels; empty when there is none.
 
-    numba notices a change in a kernel's own file, not in those it calls: the folder's name does.
+    ``NUMBA_CACHE_DIR`` goes before the user's cache directory, which goes before a private folder
+    for temporary files. numba notices a change in a kernel's own file, not in those it calls: the
+    folder's name does.
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
     version = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
@@ -64,13 +67,15 @@ def _cache_folder() -> str:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether only this user can write there: the cache is code that will run."""
+    """Whether we can write there and strangers cannot: the cache is code that will run."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        status = folder.parent.stat()
-        is_safe = status.st_uid == os.getuid() and not status.st_mode & 0o022
+        for path in (folder.parent, folder):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            status = path.stat()
+            if status.st_uid != os.getuid() or status.st_mode & stat.S_IWOTH:
+                return False
         with tempfile.TemporaryFile(dir=folder):
-            return is_safe
+            return True
     except OSError:
         return False
 
