@@ -13,6 +13,7 @@ import sys
 import traceback
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -165,7 +166,8 @@ def _call_main(pipe: Connection, function: Callable[..., Any], args: tuple[Any, 
         answer: tuple[bool, Any] = (True, function(*args))
     except HpoError as error:
         answer = (False, error.with_traceback(None))
-    pipe.send(answer)
+    with suppress(OSError):  # the parent is gone
+        pipe.send(answer)
 
 
 def _worker_main(job: Job, pipe: Connection) -> None:

@@ -166,8 +166,9 @@ class Worker:
             {"event": "trial_started", "trial": trial.number, "point": claim.number}
             | {key: getattr(claim, key) for key in ("factor", "level", "replicate", "seed")}
         )
-        title = f"{TRIAL_TITLE}{trial.number} (point {claim.number}, attempt {claim.attempt})"
-        print(title, flush=True)  # noqa: T201 (into the worker's log)
+        if self._job.log is not None:
+            title = f"{TRIAL_TITLE}{trial.number} (point {claim.number}, attempt {claim.attempt})"
+            print(title, flush=True)  # noqa: T201 (into the worker's log)
         memory.mark()
         started = time.monotonic()
         try:

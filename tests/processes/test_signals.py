@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,7 @@ def test_ctrl_c_in_this_process_gives_the_point_back(
         run.wait_for("trial_started")
         for _ in range(n_signals):
             kill(run.pid, signal.SIGINT)
+            time.sleep(1.0)  # signals that come at once are one
         assert_stopped_with_all_points(run, sqlite_url, 2)
 
 
