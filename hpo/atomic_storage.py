@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from hpo.errors import StorageError
 from hpo.lean_storage import LeanStorage
 
 Alongside = Callable[[Connection], None]
@@ -109,7 +110,9 @@ class AtomicStorage(LeanStorage):
 
 def is_outage(error: BaseException) -> bool:
     """Whether a database server could not be reached or dropped the connection."""
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    cause: BaseException | None = error
+    while isinstance(cause, StorageInternalError | StorageError):
+        cause = cause.__cause__
     if not isinstance(cause, OperationalError | InterfaceError):
         return False
     return "sqlite3" not in type(cause.orig).__module__
@@ -124,7 +127,7 @@ def patient(call: Callable[..., Result], outage_s: float = OUTAGE_S) -> Callable
         while True:
             try:
                 return call(*args, **kwargs)
-            except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+            except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, StorageError) as error:
                 if not is_outage(error) or time.monotonic() - started + delay_s > outage_s:
                     raise
                 _logger.warning("The database does not answer; trying again in %.1f s.", delay_s)

@@ -19,11 +19,12 @@ from hpo.errors import StorageError
 _MAGIC = b"SQLite format 3\x00"
 
 
-def check_file(path: Path, *, create: bool) -> None:
+def check_file(path: Path, *, create: bool, read_only: bool) -> None:
     """Refuse a path that is not, and cannot become, an SQLite file.
 
     Raises:
-        StorageError: It is a folder, is missing, cannot be read, or holds something else.
+        StorageError: It is a folder, is missing, cannot be read or, where it must, written, or
+            holds something else.
     """
     if path.is_dir():
         raise StorageError(f"{path} is a folder, not a database.")
@@ -40,6 +41,9 @@ def check_file(path: Path, *, create: bool) -> None:
         raise StorageError(f"{path} cannot be read: {error.strerror}.") from None
     if start and start != _MAGIC:
         raise StorageError(f"{path} is not an SQLite database.")
+    for place in () if read_only else (path, path.parent):
+        if not os.access(place, os.W_OK):
+            raise StorageError(f"{path} cannot be written: {place} is read-only.")
 
 
 def make_file(path: Path) -> None:

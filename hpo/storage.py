@@ -185,7 +185,7 @@ def _open_sqlite(url: URL, *, create: bool, read_only: bool) -> Storage:
             f"{url}. Did you mean sqlite:///hpo.db?"
         )
     path = Path(url.database.removeprefix("file:"))
-    sqlite_file.check_file(path, create=create)
+    sqlite_file.check_file(path, create=create, read_only=read_only)
     if not path.exists() or path.stat().st_size == 0:
         sqlite_file.make_file(path)
     opened = sqlite_file.read_only_url(path) if read_only else url

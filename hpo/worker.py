@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 
 from hpo import limits, memory, objective_file
 from hpo.artifacts import ArtifactKeeper
-from hpo.atomic_storage import is_outage
+from hpo.atomic_storage import is_outage, patient
 from hpo.components import make_pruner, make_sampler
 from hpo.context import DEVICE_VARIABLE
 from hpo.fences import AlreadyClaimed, LeaseLost
@@ -81,7 +81,7 @@ def work(job: Job, send: Send, commands: Connection | None = None) -> None:
     os.environ.update(job.environment)
     os.environ[DEVICE_VARIABLE] = job.device
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = open_storage(job.url)
+    storage = patient(open_storage)(job.url)
     try:
         stored = require_stored(storage, job.study)
         objective = objective_file.load(stored.file.objective, job.project)

@@ -14,6 +14,7 @@ from tests.processes.support import (
     assert_at_rest,
     assert_exact,
     hpo,
+    hurry,
     kill,
     n_states,
     points,
@@ -24,6 +25,8 @@ from tests.processes.support import (
     wait_until,
     write_project,
 )
+
+LONG = {"steps": 10_000, "pause_s": 0.05}  # until `hurry`
 
 
 def kill_one_of(workers: dict[str, int], chance: random.Random) -> bool:
@@ -84,8 +87,7 @@ def test_a_point_that_loses_its_worker_too_often_is_failed_and_named(
 def test_a_killed_supervisor_leaves_workers_that_end_and_run_or_resume_goes_on(
     folder: Path, storage_url: str
 ) -> None:
-    fixed = {"steps": 10, "pause_s": 0.05}
-    file = write_project(folder, n_trials=12, fixed=fixed)
+    file = write_project(folder, n_trials=12, fixed=LONG)
     url = ("--storage", storage_url)
     for command in (("run", file), ("resume", "s")):
         with running(folder, *command, *url, "--devices", "cpu*2") as run:
@@ -94,6 +96,7 @@ def test_a_killed_supervisor_leaves_workers_that_end_and_run_or_resume_goes_on(
             wait_until(lambda: not run.processes(), 20.0)
         assert_at_rest(trials(storage_url))
     assert all(row["lost"] == 0 for row in points(storage_url))
+    hurry(folder)
     assert hpo(folder, "resume", "s", *url, "--devices", "cpu*2").returncode == 0
     assert_exact(storage_url, 12)
 
@@ -101,14 +104,14 @@ def test_a_killed_supervisor_leaves_workers_that_end_and_run_or_resume_goes_on(
 def test_what_a_lost_machine_held_is_taken_up_when_its_leases_run_out(
     folder: Path, storage_url: str
 ) -> None:
-    fixed = {"steps": 20, "pause_s": 0.05}
-    file = write_project(folder, n_trials=4, fixed=fixed)
+    file = write_project(folder, n_trials=4, fixed=LONG)
     arguments = ("run", file, "--storage", storage_url, "--devices", "cpu*2")
     with running(folder, *arguments) as run:
         run.wait_for("epoch", 4)
         run.kill_all()
     assert n_states(trials(storage_url))[TrialState.RUNNING] == 2
     assert run_leases_out(storage_url) == 2
+    hurry(folder)
     assert hpo(folder, *arguments).returncode == 0
     assert_exact(storage_url, 4)
     assert sum(row["lost"] for row in points(storage_url)) == 2
@@ -117,8 +120,8 @@ def test_what_a_lost_machine_held_is_taken_up_when_its_leases_run_out(
 def test_a_worker_paused_past_its_lease_drops_its_result_and_goes_on(
     folder: Path, storage_url: str
 ) -> None:
-    fixed = {"steps": 10, "pause_s": 0.05}
-    file = write_project(folder, n_trials=6, fixed=fixed)
+    # It is stopped between two reports, not while it holds SQLite's write lock.
+    file = write_project(folder, n_trials=6, fixed={"steps": 10_000, "pause_s": 0.5})
     arguments = ("run", file, "--storage", storage_url, "--workers", "1")
     with running(folder, *arguments) as sleepy, running(folder, *arguments) as other:
         sleepy.wait_for("epoch", 2)
@@ -127,6 +130,8 @@ def test_a_worker_paused_past_its_lease_drops_its_result_and_goes_on(
         assert run_leases_out(storage_url, name) == 1
         other.wait_for("trial_lost")
         kill(pid, signal.SIGCONT)
+        sleepy.wait_for("trial_dropped")
+        hurry(folder)
         assert other.end() == 0
         assert sleepy.end() == 0
         assert len(sleepy.of("trial_dropped")) == 1

@@ -17,6 +17,7 @@ from tests.processes.support import (
     Run,
     assert_exact,
     hpo,
+    hurry,
     points,
     results,
     running,
@@ -87,11 +88,13 @@ def test_four_runs_that_start_a_new_study_at_once_make_it_once_and_share_it(
 
 
 def test_a_worker_that_joins_shares_the_points(folder: Path, storage_url: str) -> None:
-    file = write_project(folder, n_trials=20, fixed={"steps": 4, "pause_s": 0.05})
+    file = write_project(folder, n_trials=20, fixed={"steps": 10_000, "pause_s": 0.05})
     url = ("--storage", storage_url)
     with running(folder, "run", file, *url, "--workers", "1") as first:
-        first.wait_for("worker_up")
+        first.wait_for("trial_started")
         with running(folder, "worker", "s", *url, "--workers", "1") as second:
+            second.wait_for("trial_started")
+            hurry(folder)
             assert second.end() == 0
         assert first.end() == 0
     assert len(second.of("trial_finished")) > 0

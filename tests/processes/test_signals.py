@@ -14,6 +14,7 @@ from tests.processes.support import (
     assert_at_rest,
     assert_exact,
     hpo,
+    hurry,
     kill,
     points,
     running,
@@ -22,7 +23,7 @@ from tests.processes.support import (
     write_project,
 )
 
-LONG = {"steps": 20, "pause_s": 0.05}
+LONG = {"steps": 10_000, "pause_s": 0.05}  # until `hurry`
 
 
 def assert_stopped_with_all_points(run: Run, url: str, total: int) -> None:
@@ -47,6 +48,7 @@ def test_ctrl_c_once_gives_the_points_back_and_resume_finishes_them(
         assert len(run.of("trial_released")) == 2
     reasons = [t.user_attrs.get("reason") for t in trials(storage_url)]
     assert reasons == ["released: the study was stopped"] * 2
+    hurry(folder)
     assert hpo(folder, "resume", "s", "--storage", storage_url).returncode == 0
     assert_exact(storage_url, 6)
 
@@ -89,6 +91,7 @@ def test_hpo_stop_ends_every_run_of_the_study(folder: Path, storage_url: str) ->
         assert_stopped_with_all_points(one, storage_url, 8)
         assert_stopped_with_all_points(other, storage_url, 8)
         assert one.summary["why"] == "stopped"
+    hurry(folder)
     assert hpo(folder, "run", file, "--storage", storage_url).returncode == 0
     assert_exact(storage_url, 8)
 
