@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -151,8 +153,7 @@ def test_a_damaged_database_is_a_problem(sqlite_url: str, tmp_path: Path) -> Non
     with path.open("r+b") as file:
         file.seek((page - 1) * page_size)
         file.write(b"\xff" * page_size)
-    found = list(places.check_storage(sqlite_url))
-    assert found[-1].status == "problem"
+    assert by_name(places.check_storage(sqlite_url))["sqlite"].status == "problem"
 
 
 def test_a_password_is_never_shown() -> None:
@@ -165,6 +166,20 @@ def test_the_clock_of_a_database_server_is_compared(postgres_url: str) -> None:
     open_storage(postgres_url, create=True).close()
     found = by_name(places.check_storage(postgres_url))
     assert found["clock"].status == "ok"
+
+
+def test_a_clock_that_is_behind_the_file_is_a_warning(sqlite_url: str, tmp_path: Path) -> None:
+    open_storage(sqlite_url, create=True).close()
+    assert by_name(places.check_storage(sqlite_url))["clock"].status == "ok"
+    later = time.time() + 3600
+    os.utime(tmp_path / "hpo.db", (later, later))
+    assert by_name(places.check_storage(sqlite_url))["clock"].status == "warning"
+
+
+@pytest.mark.parametrize("url", ["hpo.db", "sqlite:bad", "sqlite:///:memory:", "oracle://x/y"])
+def test_a_url_that_cannot_be_used_is_a_problem(url: str) -> None:
+    (finding,) = places.check_storage(url)
+    assert finding.status == "problem"
 
 
 def test_a_folder_that_is_a_file_is_a_problem(project: Path, data: Path) -> None:

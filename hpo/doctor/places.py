@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from hpo.doctor.finding import Finding
 from hpo.errors import UserError
@@ -87,19 +88,21 @@ def check_storage(url: str) -> Iterator[Finding]:
         return
     try:
         yield _contents(storage)
-        if storage.is_sqlite:
+        if path is not None:
             yield _sqlite_finding(storage, path)
-        else:
-            yield _clock_finding(storage)
+        yield _clock_finding(storage, path)
     finally:
         storage.close()
 
 
 def _sqlite_path(url: str) -> Path | None:
-    if not url.startswith("sqlite"):
+    try:
+        parsed = make_url(url)
+    except ArgumentError:  # opening it says what is wrong
         return None
-    database = make_url(url).database
-    return Path(database) if database else None
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database))
 
 
 def _contents(storage: Storage) -> Finding:
@@ -108,14 +111,14 @@ def _contents(storage: Storage) -> Finding:
     return Finding("storage", "ok", f"{storage.name}, {ours}, {n} stud{'y' if n == 1 else 'ies'}")
 
 
-def _sqlite_finding(storage: Storage, path: Path | None) -> Finding:
+def _sqlite_finding(storage: Storage, path: Path) -> Finding:
     with storage.engine.connect() as connection:
         sound = connection.execute(text("PRAGMA quick_check(1)")).scalar()
         mode = connection.execute(text("PRAGMA journal_mode")).scalar()
     if sound != "ok":
         mend = "Restore a copy; `sqlite3 FILE .recover` saves what can be saved."
         return Finding("sqlite", "problem", f"the file is damaged: {sound}", mend)
-    if path is not None and not os.access(path, os.W_OK):
+    if not os.access(path, os.W_OK):
         mend = f"chmod u+w {path}"
         return Finding("sqlite", "warning", f"{path} can be read but not written", mend)
     if mode != "wal":
@@ -124,17 +127,18 @@ def _sqlite_finding(storage: Storage, path: Path | None) -> Finding:
     return Finding("sqlite", "ok", "the file is sound, journal mode WAL")
 
 
-def _clock_finding(storage: Storage) -> Finding:
-    with storage.engine.connect() as connection:
-        theirs = connection.execute(select(DatabaseClock())).scalar_one()
-    difference = abs(float(theirs) - time.time())
-    said = f"this machine and the database differ by {difference:.1f} s"
+def _clock_finding(storage: Storage, path: Path | None) -> Finding:
+    """Compare this machine's clock with the server's, or with when the file was last written."""
+    if path is None:
+        with storage.engine.connect() as connection:
+            theirs = float(connection.execute(select(DatabaseClock())).scalar_one())
+        difference, what = abs(theirs - time.time()), "the database"
+    else:
+        difference, what = max(0.0, path.stat().st_mtime - time.time()), "the database's last write"
     if difference > MAX_CLOCK_DIFFERENCE_S:
-        mend = (
-            "Leases go by the database's clock, but times shown are wrong: set the clocks by NTP."
-        )
-        return Finding("clock", "warning", said, mend)
-    return Finding("clock", "ok", said)
+        said = f"this machine and {what} are {difference:.0f} s apart"
+        return Finding("clock", "warning", said, "Set the clock by NTP: times shown are wrong.")
+    return Finding("clock", "ok", f"this machine agrees with {what}")
 
 
 def check_folders(project: Path) -> Iterator[Finding]:
