@@ -41,7 +41,7 @@ def main() -> None:
     started = time.monotonic()
     with _storage(arguments.storage) as (url, restart), tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "project"
-        file = write_project(folder, n_trials=arguments.points, retries=1000, fixed=FIXED)
+        file = write_project(folder, n_trials=arguments.points, retries=100, fixed=FIXED)
         fire = Fire(arguments.points, arguments.kills, arguments.restarts, restart)
         options = ("--storage", url, "--devices", f"cpu*{arguments.workers}")
         n_runs = 0

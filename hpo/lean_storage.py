@@ -92,6 +92,18 @@ class LeanStorage(RDBStorage):
             trial_id, param_name, param_value_internal, distribution, previous_distribution
         )
 
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Keep a user attribute."""
+        (row,) = _attribute_rows({key: value})
+        if not self._insert_while_running(_USER_ATTRIBUTES, trial_id, row):
+            super().set_trial_user_attr(trial_id, key, value)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Keep a system attribute: TPE shares with it what a running trial tries."""
+        (row,) = _attribute_rows({key: value})
+        if not self._insert_while_running(_SYSTEM_ATTRIBUTES, trial_id, row):
+            super().set_trial_system_attr(trial_id, key, value)
+
     def _insert_while_running(self, table: Table, trial_id: int, row: Mapping[str, Any]) -> bool:
         """Insert a row of a running trial; False when the trial has ended or the row is there."""
         values = [literal(value, table.c[name].type) for name, value in row.items()]

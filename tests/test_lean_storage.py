@@ -104,6 +104,17 @@ def test_a_parameter_is_kept_and_must_agree_with_earlier_trials(
         lean.set_trial_param(lean.create_new_trial(study), "x", 1, IntDistribution(0, 2))
 
 
+@pytest.mark.parametrize("kind", ["user", "system"])
+def test_an_attribute_is_kept_and_the_later_value_stays(
+    both: tuple[BaseStorage, BaseStorage, int], kind: str
+) -> None:
+    lean, stock, study = both
+    trial = lean.create_new_trial(study, TEMPLATE)
+    for value in ([1, {"a": None}], "later"):
+        getattr(lean, f"set_trial_{kind}_attr")(trial, "key", value)
+        assert getattr(stock.get_trial(trial), f"{kind}_attrs")["key"] == value
+
+
 def test_nothing_is_written_to_a_trial_that_has_ended(
     both: tuple[BaseStorage, BaseStorage, int],
 ) -> None:
@@ -115,8 +126,10 @@ def test_nothing_is_written_to_a_trial_that_has_ended(
         lean.set_trial_intermediate_value(trial, 1, 0.5)
     with pytest.raises(UpdateFinishedTrialError):
         lean.set_trial_param(trial, "x", 0.5, DISTRIBUTIONS["x"])
+    with pytest.raises(UpdateFinishedTrialError):
+        lean.set_trial_user_attr(trial, "key", 1)
     ended = stock.get_trial(trial)
-    assert (ended.params, ended.intermediate_values) == ({}, {})
+    assert (ended.params, ended.intermediate_values, ended.user_attrs) == ({}, {}, {})
 
 
 def test_the_private_methods_that_are_overridden_are_optunas_still() -> None:
