@@ -100,7 +100,7 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
     Args:
         url: An SQLAlchemy URL, e.g. ``sqlite:///hpo.db`` or ``postgresql+psycopg://...``.
         create: Make the database's tables (and an SQLite file) where they are missing.
-        read_only: Promise to write nothing; SQLite holds us to it.
+        read_only: Promise to write nothing; SQLite and PostgreSQL hold us to it.
 
     Raises:
         StorageError: The database is missing, unreadable, not Optuna's, or of another schema.
@@ -144,6 +144,8 @@ def _parse(url: str) -> URL:
 
 def _open_server(url: URL, *, create: bool, read_only: bool) -> Storage:
     kwargs: dict[str, Any] = {"pool_pre_ping": True}
+    if read_only and url.get_backend_name() == "postgresql":
+        kwargs["connect_args"] = {"options": "-c default_transaction_read_only=on"}
     engine = _server_engine(url, kwargs)
     try:
         with engine.connect() as connection:

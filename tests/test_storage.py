@@ -80,9 +80,9 @@ def test_passwords_never_show(url: str) -> None:
     assert "secret" not in mask_password(url)
 
 
-def test_a_read_only_storage_cannot_write(sqlite_url: str) -> None:
-    open_storage(sqlite_url, create=True).close()
-    storage = open_storage(sqlite_url, read_only=True)
+def test_a_read_only_storage_cannot_write(storage_url: str) -> None:
+    open_storage(storage_url, create=True).close()
+    storage = open_storage(storage_url, read_only=True)
     with pytest.raises(optuna.exceptions.StorageInternalError):
         storage.optuna.create_new_study([optuna.study.StudyDirection.MINIMIZE], "no")
     storage.close()
