@@ -28,7 +28,7 @@ ROOMS = (
     ("outcomes", "leases", "worker", "warm", "processes"),
     ("launch", "warm_start", "signals", "supervisor", "tally", "running", "in_process"),
     ("publish", "dashboard"),
-    ("train", "reproduction", "init_project", "console"),
+    ("train", "reproduction", "init_project", "doctor", "console"),
     ("cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
@@ -80,6 +80,14 @@ def test_a_module_imports_only_from_the_rooms_before_its_own(path: Path) -> None
         assert imported in LEVEL, f"{imported} has no place in the house"
         limit = ASIDE[room] if room in ASIDE else LEVEL[room]
         assert LEVEL[imported] <= limit, f"{path} imports {imported}"
+
+
+def test_every_module_has_one_place_in_the_house_and_on_its_page() -> None:
+    names = [name for names in ROOMS for name in names]
+    rooms = {room_of(path) for path in modules()} - {"__init__", *ASIDE}
+    assert sorted(names) == sorted(rooms)
+    page = (ROOT.parent / "docs" / "architecture.md").read_text()
+    assert [name for name in names if f"| `{name}` |" not in page] == []
 
 
 def test_every_public_name_loads() -> None:
