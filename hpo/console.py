@@ -37,6 +37,11 @@ def tell(text: str) -> None:
     Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
 
 
+def tell_to_wait() -> None:
+    """Say why nothing happens yet: compiling kernels is the longest of what may go on."""
+    tell("Preparing: importing the objective, loading data, compiling kernels (once a machine) ...")
+
+
 def complain(text: str) -> None:
     """Print an error."""
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)

@@ -58,7 +58,7 @@ def read_text(reference: str, project: Path) -> str:
 
 
 def load(reference: str, project: Path) -> LoadedObjective:
-    """Import the objective; the project folder comes first on the import path.
+    """Import the objective; the project folder comes first on the import path, then its own.
 
     Raises:
         ObjectiveError: It is missing, has no such function, or raises on import.
@@ -106,9 +106,9 @@ def imports_of(text: str) -> set[str]:
 
 
 def _import(path: Path, project: Path) -> ModuleType:
-    folder = str(project.resolve())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    for folder in (str(path.parent), str(project.resolve())):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ObjectiveError(f"{path} cannot be imported.")

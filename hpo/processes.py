@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LOG_FOLDER = "hpo-logs"
 N_LOG_LINES = 40
+PATIENCE_S = 4.0
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -138,8 +139,12 @@ def start_worker(slot: Slot, job: Job) -> WorkerProcess:
     return WorkerProcess(process, ours, slot, job)
 
 
-def call_in_child(function: Callable[..., Any], *args: Any) -> Any:
+def call_in_child(
+    function: Callable[..., Any], *args: Any, on_wait: Callable[[], None] | None = None
+) -> Any:
     """Run a function of ours in a forked child, and return or raise what it did.
+
+    `on_wait` is called once if that takes long: the fork server may be preparing itself still.
 
     Raises:
         HpoError: What the function raised, of the same class.
@@ -148,6 +153,8 @@ def call_in_child(function: Callable[..., Any], *args: Any) -> Any:
     process = _CONTEXT.Process(target=_call_main, args=(theirs, function, args), daemon=True)
     process.start()
     theirs.close()
+    if on_wait is not None and not ours.poll(PATIENCE_S):
+        on_wait()
     try:
         is_good, result = ours.recv()
     except EOFError:

@@ -23,7 +23,8 @@ from hpo.supervisor import Ending, RunOptions, Supervisor, Why
 from hpo.tally import Tally
 from hpo.warm import Warmth
 
-N_CHECKED = 200  # settings that the objective's `check` is asked about
+N_CHECKED = 2000  # planned settings that the objective's `check` is asked about
+N_DRAWN = 200  # settings drawn for it where the sampler decides
 _DRAWS_SEED = 0
 
 
@@ -59,8 +60,13 @@ def warmth_of(file: StudyFile, objective_text: str) -> Warmth:
     return Warmth(torch, trainer, settings)
 
 
-def check(file: StudyFile, project: Path) -> Plan:
+def check(file: StudyFile, project: Path, on_wait: Callable[[], None]) -> Plan:
     """Plan a study, and have its objective imported and asked in a child process.
+
+    Args:
+        file: The study.
+        project: The folder that its objective is in.
+        on_wait: Called when that takes more than a few seconds.
 
     Raises:
         ObjectiveError: The objective is missing, cannot be imported, or refuses settings.
@@ -68,7 +74,8 @@ def check(file: StudyFile, project: Path) -> Plan:
     text = objective_file.read_text(file.objective, project)
     start_fork_server(warmth_of(file, text), file.threads or 1)
     plan = make_plan(file)
-    call_in_child(_check_objective, file.objective, project, settings_to_check(plan))
+    asked = settings_to_check(plan)
+    call_in_child(_check_objective, file.objective, project, asked, on_wait=on_wait)
     return plan
 
 
@@ -86,7 +93,7 @@ def settings_to_check(plan: Plan) -> list[dict[str, Any]]:
     ]
     if plan.decided == "sampler" and file.search_space is not None:
         rng = Random(_DRAWS_SEED)
-        found = [file.settings(file.search_space.draw(rng)) for _ in range(N_CHECKED)]
+        found = [file.settings(file.search_space.draw(rng)) for _ in range(N_DRAWN)]
     return found or ([dict(file.fixed)] if file.fixed else [])
 
 

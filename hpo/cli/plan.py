@@ -25,7 +25,7 @@ def plan_command(file: Path, n_trials: int | None, changes: tuple[str, ...], sty
     from hpo.study_file import load, project_folder
 
     overrides = [*changes, *([f"n_trials={n_trials}"] if n_trials is not None else [])]
-    plan = check(load(file, overrides), project_folder(file))
+    plan = check(load(file, overrides), project_folder(file), console.tell_to_wait)
     known = [point for point in plan.points if point.params is not None]
     if known or style != "table":
         console.print_rows([_row(point) for point in known], style)

@@ -116,11 +116,12 @@ def _run_one(
     source: tuple[str | None, str] | None,
     wishes: Wishes,
 ) -> int:
+    from hpo.console import tell_to_wait
     from hpo.launch import launch
     from hpo.running import check
 
     choice = _choose(file, wishes)
-    check(file, project)
+    check(file, project, tell_to_wait)
     with opened(wishes.storage, create=True, read_only=False) as storage:
         launched = launch(
             storage,
@@ -165,6 +166,7 @@ def worker_command(study: str, project: Path, **wishes: Any) -> int:
 
 def _go_on(study: str, project: Path, wishes: Wishes) -> int:
     from hpo import objective_file
+    from hpo.console import tell_to_wait
     from hpo.launch import Launched, check_objective, refuse_second_host
     from hpo.running import check
     from hpo.stored_study import require_stored
@@ -175,7 +177,7 @@ def _go_on(study: str, project: Path, wishes: Wishes) -> int:
         choice = _choose(stored.file, wishes)
         text = objective_file.read_text(stored.file.objective, project)
         changed = check_objective(stored, text, accept=wishes.accept_changed_objective)
-        check(stored.file, project)
+        check(stored.file, project, tell_to_wait)
         launched = Launched(stored, is_new=False, objective_changed=changed)
         return _work(launched, project, choice, wishes)
 

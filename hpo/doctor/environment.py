@@ -26,7 +26,6 @@ EXTRAS = {
     "postgres": ("psycopg", "PostgreSQL storages"),
     "samplers": ("cmaes", "the method cmaes"),
     "png": ("kaleido", "figures as picture files"),
-    "ray": ("ray", "workers on a Ray cluster"),
 }
 _MEND_TORCH = "pip install --force-reinstall torch numba"
 _ASK_TORCH = """
