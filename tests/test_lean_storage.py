@@ -22,6 +22,12 @@ DISTRIBUTIONS = {
     "n": IntDistribution(1, 9, step=2),
     "c": CategoricalDistribution(["a", None, True, 2.5]),
 }
+OVERRIDDEN = (
+    "_create_new_trial",
+    "_get_prepared_new_trial",
+    "_get_trials",
+    "_set_trial_param",
+)
 TEMPLATE = create_trial(
     state=TrialState.RUNNING,
     params={"x": 0.1, "n": 3, "c": True},
@@ -69,6 +75,32 @@ def test_a_created_trial_is_read_anew_from_the_second_time_on(
     stock.set_trial_user_attr(trial, "later", 1)
     assert lean.get_trial(trial).user_attrs["later"] == 1
     assert lean.get_trial(trial).params["x"] == 0.1
+
+
+def test_trials_are_read_as_optuna_reads_them(
+    both: tuple[BaseStorage, BaseStorage, int],
+) -> None:
+    lean, stock, study = both
+    assert lean.get_all_trials(study) == stock.get_all_trials(study) == []
+    trials = [stock.create_new_trial(study, TEMPLATE if n % 2 else None) for n in range(6)]
+    for trial in trials[:4]:
+        stock.set_trial_intermediate_value(trial, 2, math.inf)
+        stock.set_trial_intermediate_value(trial, 1, 0.5)
+        stock.set_trial_user_attr(trial, "later", [1])
+    for trial, state in zip(trials, (TrialState.FAIL, TrialState.PRUNED), strict=False):
+        stock.set_trial_state_values(trial, state, None)
+    stock.set_trial_state_values(trials[2], TrialState.COMPLETE, [-math.inf])
+    assert lean.get_all_trials(study) == stock.get_all_trials(study)
+    assert [lean.get_trial(trial) for trial in trials] == stock.get_all_trials(study)
+    stock.set_trial_state_values(trials[5], TrialState.COMPLETE, [1.0])  # older ones still run
+    assert lean.get_all_trials(study) == stock.get_all_trials(study)
+    for states in ((TrialState.COMPLETE,), (TrialState.RUNNING, TrialState.FAIL), ()):
+        ours, theirs = (storage.get_all_trials(study, states=states) for storage in (lean, stock))
+        assert ours == theirs
+    with pytest.raises(KeyError):
+        lean.get_all_trials(study + 1)
+    with pytest.raises(KeyError):
+        lean.get_trial(trials[-1] + 1)
 
 
 def test_a_trial_without_anything_can_be_created(
@@ -133,7 +165,7 @@ def test_nothing_is_written_to_a_trial_that_has_ended(
 
 
 def test_the_private_methods_that_are_overridden_are_optunas_still() -> None:
-    for name in ("_create_new_trial", "_get_prepared_new_trial", "_set_trial_param"):
+    for name in OVERRIDDEN:
         assert name in vars(RDBStorage)
         assert name in vars(LeanStorage)
     assert optuna.__version__.startswith("5.")
