@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from hpo.errors import MissingPackage
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
@@ -87,10 +89,22 @@ def make_sampler(study: StudyFile, seed: int) -> BaseSampler:
         raise MissingPackage(missing)
     arguments = study.sampler.arguments if study.sampler else {}
     if method == "tpe":
-        conditional = study.search_space is not None and study.search_space.is_conditional
+        space = study.search_space
+        conditional = space is not None and space.is_conditional
         arguments = {**_tpe_defaults(conditional, len(study.directions)), **arguments}
         arguments["group"] = arguments["group"] and arguments.get("multivariate") is not False
+        if space is not None and not conditional and not arguments["group"]:
+            return _declared_tpe(space.distributions(), {**arguments, "seed": seed})
     return build_sampler(Component(name=method, arguments=arguments), seed, study.seed)
+
+
+def _declared_tpe(
+    declared: Mapping[str, BaseDistribution], arguments: Mapping[str, Any]
+) -> BaseSampler:
+    from hpo.declared_tpe import DeclaredTPESampler
+
+    sampler: BaseSampler = _quietly(partial(DeclaredTPESampler, declared), arguments)
+    return sampler
 
 
 def _tpe_defaults(conditional: bool, n_directions: int) -> dict[str, Any]:

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 def distributions_of(file: StudyFile) -> dict[str, BaseDistribution]:
     """Every parameter that the study file declares; a factor's choices are its level labels."""
     if file.method == "controlled":
-        return {
-            factor: CategoricalDistribution(labels) for factor, labels in file.levels().items()
-        }
+        return {factor: CategoricalDistribution(labels) for factor, labels in file.levels().items()}
     return {} if file.search_space is None else file.search_space.distributions()
 
 

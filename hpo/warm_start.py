@@ -9,9 +9,9 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo.errors import UserError
+from hpo.stored_study import StoredStudy
 from hpo.study_file import StudyFile
 from hpo.study_space import distributions_of
-from hpo.stored_study import StoredStudy
 
 MARK = "warm_start"  # user attribute: the study and trial that it came from
 

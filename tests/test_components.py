@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -23,6 +24,7 @@ from hpo.faults import path_text
 from hpo.plan import make_plan, sampler_seed
 from hpo.search_space import SearchSpace
 from hpo.study_file import StudyFile
+from tests.support import study_file
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 CONDITIONAL = {
@@ -237,3 +239,17 @@ def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyP
     with pytest.raises(MissingPackage, match=r"pip install 'hpo-service\[samplers\]'"):
         make_sampler(study("cmaes", FLAT), 1)
     assert importlib.util.find_spec("cmaes") is not None
+
+
+def test_tpe_that_is_told_its_space_draws_what_optunas_own_draws(tmp_path: Path) -> None:
+    space = {"x": {"low": -1.0, "high": 1.0}, "c": {"choices": ["a", "b"]}, "one": {"choices": [1]}}
+    file = study_file(tmp_path, method="tpe", search_space=space)
+    drawn = []
+    for told in (True, False):
+        study = optuna.create_study()
+        for seed in range(25):
+            own = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+            study.sampler = make_sampler(file, seed) if told else own
+            study.optimize(lambda t: file.search_space.suggest(t)["x"] ** 2, n_trials=1)  # type: ignore[union-attr]
+        drawn.append([trial.params for trial in study.trials])
+    assert drawn[0] == drawn[1]
