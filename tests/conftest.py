@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
@@ -19,13 +18,12 @@ def objective(trial):
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables of ours that the person running the tests may have set; Optuna's log kept short."""
     for name in list(os.environ):
         if name.startswith("HPO_") and name not in ("HPO_DATA", "HPO_TEST_POSTGRES"):
             monkeypatch.delenv(name)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    yield
 
 
 @pytest.fixture
