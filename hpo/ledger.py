@@ -110,11 +110,13 @@ class Ledger:
         close = Close(self.plan_id, claim, outcome, trial.number)
         try:
             with self.storage.backend.alongside(close):
-                self.storage.optuna.set_trial_state_values(
+                is_told = self.storage.optuna.set_trial_state_values(
                     claim.trial_id, outcome.state, outcome.values
                 )
         except UpdateFinishedTrialError:
             raise LeaseLost from None  # another tool has ended the trial
+        if not is_told:
+            raise LeaseLost  # Optuna's word for two writers of one value
 
     @patient
     def _is_closed_by(self, claim: Claim) -> bool:
