@@ -171,8 +171,10 @@ def test_the_stock_command_of_optuna_reads_what_a_run_left(folder: Path, storage
         [*command, "--study-name", "s", "-f", "json"], capture_output=True, text=True, check=True
     )
     assert read.stdout.count("COMPLETE") == 3
-    study = optuna.load_study(study_name="s", storage=storage_url)
+    stock = optuna.storages.RDBStorage(storage_url)
+    study = optuna.load_study(study_name="s", storage=stock)
     assert [t.state for t in study.trials] == [optuna.trial.TrialState.COMPLETE] * 3
+    stock.engine.dispose()
 
 
 def test_an_objective_written_for_plain_optuna_runs_unchanged(
