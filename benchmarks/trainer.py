@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,23 +48,6 @@ CASES = [
     Case("MNIST, 3 hidden layers", {"hidden_layers": [128, 64, 64]}, "compiled", 7),
     Case("MNIST, 5 hidden layers", {"hidden_layers": [256, 128, 128, 64, 64]}, "compiled", 7),
 ]
-# The article's study: its baseline and one change at a time; 14 epochs unless they are the change.
-STUDY: list[dict[str, Any]] = [
-    {},
-    {"hidden_layers": [128, 64, 64]},
-    {"hidden_layers": [256, 128, 128, 64, 64]},
-    {"activation": "sigmoid"},
-    {"activation": "tanh"},
-    {"loss": "mse"},
-    {"loss": "cross_entropy"},
-    {"batch_size": 16},
-    {"batch_size": 256},
-    {"epochs": 25},
-    {"learning_rate": 0.1},
-    {"learning_rate": 10.0},
-    {"weight_decay": 0.01},
-]
-STUDY_TARGET = 20
 
 
 def run(script: str, *arguments: str) -> str:
@@ -103,33 +85,9 @@ def dense_gflop(settings: dict[str, Any]) -> float:
     return 2e-9 * float(N_TRAIN * learnt + 10_000 * sum(sizes))
 
 
-def study_ratio() -> tuple[float, float]:
-    """Seconds of the article's study, estimated from 2 epochs of each configuration.
-
-    Returns:
-        By the DataLoader program one after another, and by hpo with 2 workers.
-    """
-    plain = sum(
-        epoch_seconds("trainer_dataloader.py", change | {"epochs": 2}) * change.get("epochs", 14)
-        for change in STUDY
-    )
-
-    def train(change: dict[str, Any]) -> float:
-        seconds = epoch_seconds("trainer_hpo.py", change | {"epochs": 3})
-        return seconds * float(change.get("epochs", 14))
-
-    with ThreadPoolExecutor(2) as workers:  # two at a time, as they will run
-        ours = sorted(workers.map(train, STUDY), reverse=True)
-    loads = [0.0, 0.0]
-    for seconds in ours:
-        loads[loads.index(min(loads))] += seconds
-    return plain, max(loads)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program in each case")
-    parser.add_argument("--no-study", action="store_true", help="leave the article's study out")
     parser.add_argument("--only", default="", help="only cases whose title and engine have this")
     arguments = parser.parse_args()
     peak = max(float(run("trainer_peak.py")) for _ in range(3))
@@ -149,12 +107,6 @@ def main() -> None:
             f"| {case.title} | {case.engine} | {plain:.2f} | {ours:.3f} "
             f"| **{statistics.median(ratios):.1f}** ({rounds}) | {case.target:.0f} | {share:.0%} |",
             flush=True,
-        )
-    if not arguments.no_study:
-        plain, ours = study_ratio()
-        print(
-            f"| the article's study, {len(STUDY)} runs, 2 workers | compiled | {plain:.0f} "
-            f"| {ours:.0f} | **{plain / ours:.1f}** | {STUDY_TARGET} | |"
         )
     print("\n'of peak': dense arithmetic a second over the GEMM peak; skipped zeros count as done.")
 

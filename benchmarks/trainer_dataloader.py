@@ -41,8 +41,10 @@ def loaders(chosen: MLPSettings) -> tuple[DataLoader[Any], DataLoader[Any]]:
 def network(chosen: MLPSettings) -> nn.Module:
     layers: list[nn.Module] = [nn.Flatten()]
     n_inputs = 28 * 28
-    for width, name in zip(chosen.hidden_layers, chosen.activations, strict=True):
+    hidden = zip(chosen.hidden_layers, chosen.activations, chosen.dropouts, strict=True)
+    for width, name, dropout in hidden:
         layers += [nn.Linear(n_inputs, width), ACTIVATIONS[name]()]
+        layers += [nn.Dropout(dropout)] if dropout else []
         n_inputs = width
     return nn.Sequential(*layers, nn.Linear(n_inputs, 10), nn.LogSoftmax(dim=1))
 
@@ -62,13 +64,17 @@ def train(chosen: MLPSettings) -> list[float]:
     optimizer = torch.optim.Adadelta(
         model.parameters(), lr=chosen.learning_rate, weight_decay=chosen.weight_decay
     )
+    weights = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     seconds = []
     for _ in range(chosen.epochs):
         start = time.process_time()
         model.train()
         for images, target in train_loader:
             optimizer.zero_grad()
-            loss_of(chosen, model(images), target).backward()  # type: ignore[no-untyped-call]
+            loss = loss_of(chosen, model(images), target)
+            if chosen.l1:
+                loss = loss + chosen.l1 * sum(w.abs().sum() for w in weights)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         model.eval()
         n_right, total = 0, 0.0

@@ -27,8 +27,10 @@ def classifiers(found: Sequence[FrozenTrial]) -> None:
 
 def pruning(found: Sequence[FrozenTrial]) -> None:
     pruned = [t for t in found if t.state == TrialState.PRUNED]
-    assert pruned
-    assert all(len(t.intermediate_values) < 20 for t in pruned)
+    steps = [len(trial.intermediate_values) for trial in pruned]  # the last one prunes too
+    assert steps
+    assert max(steps) <= 20
+    assert min(steps) < 20
 
 
 def two_goals(found: Sequence[FrozenTrial]) -> None:
