@@ -27,7 +27,7 @@ from optuna.trial import TrialState
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import insert
 
-from hpo.storage import Storage, open_storage
+from hpo.databases.storage import Storage, open_storage
 
 BROWSER = "/usr/bin/chromium"
 FLAGS = [

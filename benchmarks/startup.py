@@ -12,13 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from hpo.devices import Slot
-from hpo.launch import launch
-from hpo.processes import call_in_child, identify, start_fork_server, start_worker
-from hpo.running import warmth_of
-from hpo.storage import open_storage
-from hpo.study_file import load
-from hpo.worker import Job
+from hpo.databases.storage import open_storage
+from hpo.runs.launch import launch
+from hpo.runs.running import warmth_of
+from hpo.study_files.study_file import load
+from hpo.workers.devices import Slot
+from hpo.workers.processes import call_in_child, identify, start_fork_server, start_worker
+from hpo.workers.worker import Job
 
 ROOT = Path(__file__).parent.parent
 N_RUNS = 15

@@ -23,13 +23,13 @@ from typing import Any
 
 import optuna
 
-from hpo import study_file
-from hpo.components import make_sampler
-from hpo.launch import launch
-from hpo.points import WorkerIdentity
-from hpo.storage import Storage, open_storage
-from hpo.stored_study import require_stored
-from hpo.worker import Job, work
+from hpo.databases.storage import Storage, open_storage
+from hpo.ledger.points import WorkerIdentity
+from hpo.ledger.stored_study import require_stored
+from hpo.runs.launch import launch
+from hpo.study_files import study_file
+from hpo.study_files.components import make_sampler
+from hpo.workers.worker import Job, work
 
 N_TEMPLATES = 10  # real trials, of which the stored ones are copies
 BLOCK = 20

@@ -6,7 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpo.context import device, keep_curves, keep_weights, suggest, values, wants_weights
+    from hpo.workers.context import (
+        device,
+        keep_curves,
+        keep_weights,
+        suggest,
+        values,
+        wants_weights,
+    )
 
 __all__ = ["device", "keep_curves", "keep_weights", "suggest", "values", "wants_weights"]
 
@@ -14,5 +21,5 @@ __all__ = ["device", "keep_curves", "keep_weights", "suggest", "values", "wants_
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first used, so that `import hpo` stays light."""
     if name in __all__:
-        return getattr(import_module("hpo.context"), name)
+        return getattr(import_module("hpo.workers.context"), name)
     raise AttributeError(f"module 'hpo' has no attribute {name!r}")

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from hpo.tally import Tally
+    from hpo.runs.tally import Tally
 
 Event = Mapping[str, Any]
 Row = Mapping[str, Any]

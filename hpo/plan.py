@@ -13,8 +13,8 @@ from itertools import count
 from random import Random
 from typing import Any, Literal
 
-from hpo.parameters import Parameter, Range
-from hpo.study_file import StudyFile
+from hpo.spaces.parameters import Parameter, Range
+from hpo.study_files.study_file import StudyFile
 
 ADAPTIVE = ("tpe", "cmaes", "gp", "nsga2")
 

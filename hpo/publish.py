@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import optuna
     import plotly.graph_objects as go
 
+    from hpo.databases.storage import Storage
+    from hpo.ledger.stored_study import StoredStudy
     from hpo.reporting.records import StudyRecord
-    from hpo.storage import Storage
-    from hpo.stored_study import StoredStudy
 
 _ATTRIBUTE = "hpo:published"  # a system attribute: it is not shown on the page
 
@@ -34,10 +34,10 @@ def publish(storage: Storage, study_name: str) -> list[str]:
     Raises:
         UserError: There is no such study.
     """
+    from hpo.ledger.stored_study import require_stored
     from hpo.reporting.figures import study_figures
     from hpo.reporting.notes import study_note, trial_note
     from hpo.reporting.trials import best_trials
-    from hpo.stored_study import require_stored
 
     stored = require_stored(storage, study_name)
     study = stored.optuna_study()

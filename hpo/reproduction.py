@@ -13,7 +13,7 @@ from hpo.train import trial_document
 
 if TYPE_CHECKING:
     from hpo.reporting.records import StudyRecord, TrialRecord
-    from hpo.yaml_source import Document
+    from hpo.yaml_files.source import Document
 
 # Engines and processors round differently, and training amplifies it without bound. Measured on
 # MNIST, the two engines agree to 1e-7 in the first epoch and are 6 % and 0.2 points apart in the

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from hpo.study_file import StudyFile
+from hpo.study_files.study_file import StudyFile
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

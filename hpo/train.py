@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hpo.devices import thread_environment
 from hpo.errors import DeviceError, FileFaults, UserError
 from hpo.training.settings import MLPSettings
-from hpo.yaml_source import Document, Place, parse_value
+from hpo.workers.devices import thread_environment
+from hpo.yaml_files.source import Document, Place, parse_value
 
 if TYPE_CHECKING:
     from hpo.reporting.records import StudyRecord, TrialRecord

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from hpo.parameters import label_of
+from hpo.spaces.parameters import label_of
 
 # Tests may not depend on how busy the machine is.
 settings.register_profile("no deadline", deadline=None)

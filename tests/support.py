@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hpo.launch import launch
-from hpo.points import WorkerIdentity
-from hpo.storage import Storage
-from hpo.stored_study import StoredStudy
-from hpo.study_file import StudyFile, load
+from hpo.databases.storage import Storage
+from hpo.ledger.points import WorkerIdentity
+from hpo.ledger.stored_study import StoredStudy
+from hpo.runs.launch import launch
+from hpo.study_files.study_file import StudyFile, load
 
 SPACE = {"x": {"low": -10.0, "high": 10.0}}
 ME = WorkerIdentity("me", "here", "kernel")

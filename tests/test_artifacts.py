@@ -15,7 +15,7 @@ from optuna.artifacts import (
 )
 from safetensors.torch import load_file
 
-from hpo.artifacts import ArtifactKeeper
+from hpo.workers.artifacts import ArtifactKeeper
 from tests.support import study_file
 
 CURVES = {"epochs": {"epoch": [1, 2], "train_loss": [0.5, 0.25]}}

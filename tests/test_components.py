@@ -16,14 +16,14 @@ from optuna.pruners import (
     SuccessiveHalvingPruner,
 )
 
-from hpo import components
-from hpo.component_rules import read_pruner, read_sampler
-from hpo.components import SAMPLERS, Component, make_pruner, make_sampler, pruner_names
 from hpo.errors import MissingPackage
-from hpo.faults import path_text
 from hpo.plan import make_plan, sampler_seed
-from hpo.search_space import SearchSpace
-from hpo.study_file import StudyFile
+from hpo.spaces.search_space import SearchSpace
+from hpo.study_files import components
+from hpo.study_files.component_rules import read_pruner, read_sampler
+from hpo.study_files.components import SAMPLERS, Component, make_pruner, make_sampler, pruner_names
+from hpo.study_files.study_file import StudyFile
+from hpo.yaml_files.faults import path_text
 from tests.support import study_file
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

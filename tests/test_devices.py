@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from hpo.devices import Machine, choose, discover, thread_environment
 from hpo.errors import DeviceError
+from hpo.workers.devices import Machine, choose, discover, thread_environment
 
 CPU = Machine(cores=4, memory_mib=16_000)
 GPUS = Machine(cores=16, memory_mib=64_000, cuda=("A", "B", "C"))

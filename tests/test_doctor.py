@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from hpo.cli import _exit_code
+from hpo.databases.storage import open_storage
 from hpo.doctor import environment, places
 from hpo.doctor.finding import Finding
-from hpo.storage import open_storage
 from hpo.training import sources
 
 TORCH: dict[str, Any] = {

@@ -8,11 +8,11 @@ import optuna
 import pytest
 from sqlalchemy import update
 
+from hpo.databases.storage import Storage, open_storage
+from hpo.databases.tables import POINTS
 from hpo.errors import UserError
-from hpo.launch import launch
-from hpo.storage import Storage, open_storage
+from hpo.runs.launch import launch
 from hpo.study_space import distributions_of
-from hpo.tables import POINTS
 from tests.support import YOU, launched_study, study_file
 
 

@@ -14,8 +14,8 @@ from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hpo.lean_storage import LeanStorage
-from hpo.storage import open_storage
+from hpo.databases.lean_storage import LeanStorage
+from hpo.databases.storage import open_storage
 
 DISTRIBUTIONS = {
     "x": FloatDistribution(1e-3, 1.0, log=True),

@@ -8,13 +8,12 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import update
 
-from hpo.fences import LEASE_S, LeaseLost
-from hpo.leases import Lease, LeasedStudy, LeasedTrial
-from hpo.plan import make_plan
-from hpo.points import Claim, Counts, Outcome
-from hpo.reaper import LEASE_RAN_OUT, reap_expired, reap_worker
-from hpo.storage import Storage, open_storage
-from hpo.stored_study import (
+from hpo.databases.storage import Storage, open_storage
+from hpo.databases.tables import POINTS
+from hpo.ledger.fences import LEASE_S, LeaseLost
+from hpo.ledger.points import Claim, Counts, Outcome
+from hpo.ledger.reaper import LEASE_RAN_OUT, reap_expired, reap_worker
+from hpo.ledger.stored_study import (
     StoredStudy,
     create_stored,
     delete_stored,
@@ -22,8 +21,9 @@ from hpo.stored_study import (
     live_hosts,
     require_stored,
 )
+from hpo.plan import make_plan
 from hpo.study_space import distributions_of
-from hpo.tables import POINTS
+from hpo.workers.leases import Lease, LeasedStudy, LeasedTrial
 from tests.support import ME, YOU, launched_study
 
 

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from hpo.limits import epochs_of, reached
+from hpo.workers.limits import epochs_of, reached
 from tests.support import study_file
 
 

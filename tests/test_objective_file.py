@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hpo.errors import ObjectiveError
-from hpo.objective_file import check_settings, imports_of, load, locate
+from hpo.workers.objective_file import check_settings, imports_of, load, locate
 
 
 def test_an_objective_is_imported_with_its_neighbours(project: Path) -> None:

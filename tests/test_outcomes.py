@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from hpo.outcomes import judge
+from hpo.workers.outcomes import judge
 
 
 @pytest.mark.parametrize("returned", [1, 1.5, True, np.float32(1.5), np.array(1.5), [2.0], (2,)])

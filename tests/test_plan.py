@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.factors import read_vary
 from hpo.plan import Plan, make_plan, point_seed, sampler_seed
-from hpo.search_space import SearchSpace
-from hpo.study_file import StudyFile, load
+from hpo.spaces.search_space import SearchSpace
+from hpo.study_files.factors import read_vary
+from hpo.study_files.study_file import StudyFile, load
 from tests.space_strategies import STEPPED, spaces
 
 ARTICLE = Path(__file__).parent.parent / "studies" / "article" / "article.yaml"

@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import select, update
 
 from hpo.cli import _exit_code
+from hpo.databases.storage import open_storage
+from hpo.databases.tables import CURVES
 from hpo.init_project import write_project
 from hpo.reproduction import Verdict, judge, largest_differences, pairs
-from hpo.storage import open_storage
-from hpo.tables import CURVES
 
 EPOCHS: dict[str, list[Any]] = {
     "epoch": [1, 2],

@@ -10,13 +10,13 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
-from hpo.claims import KINDS, ClaimKeys
-from hpo.components import METHODS, pruner_names
-from hpo.schema import spaces_schema, study_schema
-from hpo.space_keys import ParameterKeys
-from hpo.study_file import load
-from hpo.study_keys import StudyKeys
-from hpo.yaml_source import read
+from hpo.spaces.keys import ParameterKeys
+from hpo.study_files.claims import KINDS, ClaimKeys
+from hpo.study_files.components import METHODS, pruner_names
+from hpo.study_files.schema import spaces_schema, study_schema
+from hpo.study_files.study_file import load
+from hpo.study_files.keys import StudyKeys
+from hpo.yaml_files.source import read
 from tests.space_strategies import spaces
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution
 
-from hpo.search_space import SearchSpace
+from hpo.spaces.search_space import SearchSpace
 from tests.space_strategies import STEPPED, spaces
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpo.faults import Faulty, path_text
-from hpo.parameters import label_of
-from hpo.search_space import SearchSpace
+from hpo.spaces.parameters import label_of
+from hpo.spaces.search_space import SearchSpace
+from hpo.yaml_files.faults import Faulty, path_text
 
 
 def faults(data: dict[str, Any], **fixed: Any) -> dict[str, str]:

@@ -7,8 +7,8 @@ import optuna
 import pytest
 from sqlalchemy import text
 
+from hpo.databases.storage import mask_password, open_storage
 from hpo.errors import MissingPackage, StorageError
-from hpo.storage import mask_password, open_storage
 
 
 def test_opening_without_create_makes_no_file(tmp_path: Path) -> None:

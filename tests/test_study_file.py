@@ -12,9 +12,9 @@ import pytest
 
 from hpo.errors import FileFaults
 from hpo.plan import make_plan
-from hpo.search_space import SearchSpace
-from hpo.study_file import Component, StudyFile, load, project_folder
-from hpo.study_keys import parse_duration
+from hpo.spaces.search_space import SearchSpace
+from hpo.study_files.study_file import Component, StudyFile, load, project_folder
+from hpo.study_files.keys import parse_duration
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = sorted(ROOT.glob("studies/**/*.yaml"))
@@ -231,7 +231,7 @@ def test_a_missing_file_of_spaces_is_named(tmp_path: Path) -> None:
 def test_a_missing_package_is_a_fault_with_its_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpo.components.find_spec", lambda name: None)
+    monkeypatch.setattr("hpo.study_files.components.find_spec", lambda name: None)
     with pytest.raises(FileFaults, match=r"cmaes.* not installed: pip install 'hpo-service"):
         read(tmp_path, "method: cmaes\nn_trials: 3\n")
 
@@ -239,7 +239,7 @@ def test_a_missing_package_is_a_fault_with_its_command(
 def test_reading_a_study_whose_sampler_needs_torch_does_not_import_it(tmp_path: Path) -> None:
     path = write(tmp_path, "method: gp\nn_trials: 3\nsearch_space: {x: {low: 0.0, high: 1.0}}\n")
     code = (
-        "import sys; from pathlib import Path; from hpo.study_file import load; "
+        "import sys; from pathlib import Path; from hpo.study_files.study_file import load; "
         "load(Path(sys.argv[1])); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, cwd=ROOT)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hpo.errors import FileFaults
-from hpo.study_file import load
+from hpo.study_files.study_file import load
 
 GOLDEN = Path(__file__).parent / "golden" / "broken_studies.txt"
 SPACES = """mlp:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hpo.tally import Tally
+from hpo.runs.tally import Tally
 
 
 class Clock:

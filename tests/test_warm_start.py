@@ -8,11 +8,11 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import create_trial
 
+from hpo.databases.storage import Storage, open_storage
 from hpo.errors import UserError
-from hpo.running import tally_of
-from hpo.storage import Storage, open_storage
-from hpo.stored_study import require_stored
-from hpo.warm_start import MARK, warm_start
+from hpo.ledger.stored_study import require_stored
+from hpo.runs.running import tally_of
+from hpo.runs.warm_start import MARK, warm_start
 from tests.support import launched_study
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.errors import FileFaults
-from hpo.yaml_source import MAX_BYTES, parse, parse_value, read
+from hpo.yaml_files.source import MAX_BYTES, parse, parse_value, read
 
 
 def messages(text: str) -> list[str]:

@@ -108,8 +108,8 @@ def _database_error(error: Exception) -> int:
     if not isinstance(error, SQLAlchemyError | StorageInternalError):
         raise error
     from hpo.cli.options import last_storage
+    from hpo.databases.storage import storage_errors
     from hpo.errors import StorageError
-    from hpo.storage import storage_errors
 
     try:
         with storage_errors(last_storage()):

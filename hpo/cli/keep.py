@@ -17,7 +17,7 @@ from hpo.cli.options import opened, storage_option, storage_url
 def delete_command(study: str, yes: bool, storage: str | None) -> None:
     """Remove STUDY with its trials, points and curves; not while workers are at work on it."""
     from hpo import console
-    from hpo.stored_study import delete_stored, require_stored
+    from hpo.ledger.stored_study import delete_stored, require_stored
 
     with opened(storage, read_only=False) as database:
         stored = require_stored(database, study)

@@ -11,9 +11,9 @@ from hpo.cli.options import format_option, opened, storage_option
 from hpo.errors import UserError
 
 if TYPE_CHECKING:
+    from hpo.databases.storage import Storage
+    from hpo.ledger.stored_study import StoredStudy
     from hpo.reporting.records import StudyRecord, TrialRecord
-    from hpo.storage import Storage
-    from hpo.stored_study import StoredStudy
 
 
 @click.command("list")
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def list_command(storage: str | None, style: str) -> None:
     """List the studies of a storage."""
     from hpo import console
-    from hpo.stored_study import list_stored
+    from hpo.ledger.stored_study import list_stored
 
     with opened(storage) as database:
         rows = [_study_row(stored) for stored in list_stored(database)]
@@ -141,8 +141,8 @@ def _settings_text(record: StudyRecord, trial: TrialRecord) -> str:
 
 
 def _read(database: Storage, study: str) -> tuple[StoredStudy, StudyRecord]:
+    from hpo.ledger.stored_study import require_stored
     from hpo.reporting.records import read_study
-    from hpo.stored_study import require_stored
 
     stored = require_stored(database, study)
     return stored, read_study(stored.optuna_study(), {})

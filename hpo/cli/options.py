@@ -13,7 +13,7 @@ import click
 from hpo.errors import UserError
 
 if TYPE_CHECKING:
-    from hpo.storage import Storage
+    from hpo.databases.storage import Storage
 
 DEFAULT_STORAGE = "sqlite:///hpo.db"
 STORAGE_VARIABLE, STORAGE_FILE_VARIABLE = "HPO_STORAGE", "HPO_STORAGE_FILE"
@@ -68,7 +68,7 @@ def storage_url(given: str | None) -> str:
 @contextmanager
 def opened(url: str | None, *, create: bool = False, read_only: bool = True) -> Iterator[Storage]:
     """The storage of a command, closed at its end."""
-    from hpo.storage import open_storage
+    from hpo.databases.storage import open_storage
 
     _opened.append(storage_url(url))
     storage = open_storage(_opened[-1], create=create, read_only=read_only)

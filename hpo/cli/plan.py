@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def plan_command(file: Path, n_trials: int | None, changes: tuple[str, ...], style: str) -> None:
     """Check FILE and print its points and their count; nothing is created."""
     from hpo import console
-    from hpo.running import check
-    from hpo.study_file import load, project_folder
+    from hpo.runs.running import check
+    from hpo.study_files.study_file import load, project_folder
 
     overrides = [*changes, *([f"n_trials={n_trials}"] if n_trials is not None else [])]
     plan = check(load(file, overrides), project_folder(file), console.tell_to_wait)
@@ -54,7 +54,7 @@ def _count(plan: Plan) -> str:
 def devices_command(text: str, style: str) -> None:
     """Show the device slots that `hpo run` would use on this machine, and why."""
     from hpo import console
-    from hpo.devices import choose, discover
+    from hpo.workers.devices import choose, discover
 
     machine = discover()
     choice = choose(text, machine)

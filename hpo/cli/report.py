@@ -11,8 +11,8 @@ import click
 from hpo.cli.options import opened, storage_option
 
 if TYPE_CHECKING:
+    from hpo.databases.storage import Storage
     from hpo.reporting.records import StudyRecord
-    from hpo.storage import Storage
 
 DEFAULT_FILE = Path("report.html")
 
@@ -58,8 +58,8 @@ def report_command(
 
 
 def _read(database: Storage, name: str) -> StudyRecord:
+    from hpo.ledger.stored_study import require_stored
     from hpo.reporting.records import read_study
-    from hpo.stored_study import require_stored
 
     stored = require_stored(database, name)
     return read_study(

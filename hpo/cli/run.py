@@ -14,12 +14,12 @@ from hpo.cli.run_sources import QUICK, load_studies, quick_options
 from hpo.errors import UserError
 
 if TYPE_CHECKING:
-    from hpo.devices import Choice
-    from hpo.launch import Launched
-    from hpo.running import Finished
-    from hpo.stored_study import StoredStudy
-    from hpo.study_file import StudyFile
-    from hpo.tally import Tally
+    from hpo.ledger.stored_study import StoredStudy
+    from hpo.runs.launch import Launched
+    from hpo.runs.running import Finished
+    from hpo.runs.tally import Tally
+    from hpo.study_files.study_file import StudyFile
+    from hpo.workers.devices import Choice
 
 
 PUBLISH_AFTER_S = 10.0  # drawing takes seconds: shorter runs leave it to `hpo report --publish`
@@ -44,7 +44,7 @@ def _duration(
     text: str | None,
 ) -> float | None:
     """Read a time such as 30min before anything else is done."""
-    from hpo.study_keys import parse_duration
+    from hpo.study_files.keys import parse_duration
 
     try:
         return None if text is None else parse_duration(text)
@@ -117,8 +117,8 @@ def _run_one(
     wishes: Wishes,
 ) -> int:
     from hpo.console import tell_to_wait
-    from hpo.launch import launch
-    from hpo.running import check
+    from hpo.runs.launch import launch
+    from hpo.runs.running import check
 
     choice = _choose(file, wishes)
     check(file, project, tell_to_wait)
@@ -137,8 +137,8 @@ def _run_one(
 
 def _learn_from(url: str | None, name: str, target: StoredStudy) -> None:
     from hpo.console import tell
-    from hpo.stored_study import require_stored
-    from hpo.warm_start import warm_start
+    from hpo.ledger.stored_study import require_stored
+    from hpo.runs.warm_start import warm_start
 
     with opened(url) as storage:
         n_added, n_unfit = warm_start(target, require_stored(storage, name))
@@ -165,11 +165,11 @@ def worker_command(study: str, project: Path, **wishes: Any) -> int:
 
 
 def _go_on(study: str, project: Path, wishes: Wishes) -> int:
-    from hpo import objective_file
     from hpo.console import tell_to_wait
-    from hpo.launch import Launched, check_objective, refuse_second_host
-    from hpo.running import check
-    from hpo.stored_study import require_stored
+    from hpo.ledger.stored_study import require_stored
+    from hpo.runs.launch import Launched, check_objective, refuse_second_host
+    from hpo.runs.running import check
+    from hpo.workers import objective_file
 
     with opened(wishes.storage, read_only=False) as storage:
         stored = require_stored(storage, study)
@@ -188,8 +188,8 @@ def _go_on(study: str, project: Path, wishes: Wishes) -> int:
 def stop_command(study: str, storage: str | None) -> None:
     """Ask the workers of STUDY, on every machine, to stop and give their points back."""
     from hpo.console import say
-    from hpo.stored_study import live_hosts, require_stored
-    from hpo.supervisor import STOPPED_BY_USER
+    from hpo.ledger.stored_study import live_hosts, require_stored
+    from hpo.runs.supervisor import STOPPED_BY_USER
 
     with opened(storage, read_only=False) as database:
         stored = require_stored(database, study)
@@ -202,7 +202,7 @@ def stop_command(study: str, storage: str | None) -> None:
 
 
 def _choose(file: StudyFile, wishes: Wishes) -> Choice:
-    from hpo.devices import choose, discover
+    from hpo.workers.devices import choose, discover
 
     text = wishes.devices or file.devices or "auto"
     workers = 1 if wishes.workers == 0 else wishes.workers
@@ -212,7 +212,7 @@ def _choose(file: StudyFile, wishes: Wishes) -> Choice:
 def _work(launched: Launched, project: Path, choice: Choice, wishes: Wishes) -> int:
     from hpo import console
     from hpo.cli import run_words
-    from hpo.running import Finished, already_ended, tally_of
+    from hpo.runs.running import Finished, already_ended, tally_of
 
     stored = launched.stored
     if wishes.retry_failed:
@@ -257,9 +257,9 @@ def _watch(
     """Run the workers and show what they do."""
     from hpo.cli import run_words
     from hpo.console import view_run
-    from hpo.in_process import run_here
-    from hpo.running import supervise
-    from hpo.supervisor import RunOptions
+    from hpo.runs.in_process import run_here
+    from hpo.runs.running import supervise
+    from hpo.runs.supervisor import RunOptions
 
     timeout_s = launched.stored.file.timeout_s if wishes.timeout is None else wishes.timeout
     options = RunOptions(project, timeout_s, objective_changed=launched.objective_changed)
@@ -280,6 +280,6 @@ def _watch(
 
 def _storage_words(wishes: Wishes) -> str:
     """The option to repeat in a command that is shown."""
-    from hpo.storage import mask_password
+    from hpo.databases.storage import mask_password
 
     return f" --storage {mask_password(wishes.storage)}" if wishes.storage else ""

@@ -11,7 +11,7 @@ import click
 from hpo.errors import FileFaults, UserError
 
 if TYPE_CHECKING:
-    from hpo.study_file import StudyFile
+    from hpo.study_files.study_file import StudyFile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Source = tuple["StudyFile", Path]
@@ -74,7 +74,7 @@ def load_studies(
             "`hpo run` needs a study file, e.g. hpo run studies/quickstart.yaml, "
             "or --objective SCRIPT.py:FUNCTION."
         )
-    from hpo.study_file import load, project_folder
+    from hpo.study_files.study_file import load, project_folder
 
     return [(load(path, overrides), project_folder(path)) for path in files]
 
@@ -96,8 +96,8 @@ def quick_study(quick: Mapping[str, Any], changes: Sequence[str], project: Path)
     Raises:
         FileFaults: Everything that is wrong, each with its option.
     """
-    from hpo.study_reading import read_study
-    from hpo.yaml_source import Document, Place
+    from hpo.study_files.reading import read_study
+    from hpo.yaml_files.source import Document, Place
 
     document = Document("hpo run", data=_data(**quick))
     for key, option in _OPTIONS.items():
@@ -127,7 +127,7 @@ def _data(
 
 
 def _value(text: str) -> Any:
-    from hpo.yaml_source import parse_value
+    from hpo.yaml_files.source import parse_value
 
     try:
         return parse_value(text)

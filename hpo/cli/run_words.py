@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from hpo import console
 
 if TYPE_CHECKING:
-    from hpo.devices import Choice
-    from hpo.launch import Launched
-    from hpo.running import Finished
-    from hpo.supervisor import Ending
-    from hpo.tally import Tally
+    from hpo.runs.launch import Launched
+    from hpo.runs.running import Finished
+    from hpo.runs.supervisor import Ending
+    from hpo.runs.tally import Tally
+    from hpo.workers.devices import Choice
 
 N_FAILURES_SHOWN = 10
 

@@ -10,12 +10,12 @@ from rich.console import Group
 
 from hpo import console
 from hpo.errors import UserError
-from hpo.processes import trial_log
 from hpo.reporting.trials import best_settings, best_trials, failures, state_counts, workers
+from hpo.workers.processes import trial_log
 
 if TYPE_CHECKING:
+    from hpo.ledger.stored_study import StoredStudy
     from hpo.reporting.records import StudyRecord
-    from hpo.stored_study import StoredStudy
 
 N_FAILURES_SHOWN = 20
 

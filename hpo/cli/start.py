@@ -42,7 +42,7 @@ def schema_command(spaces: bool, output: Path | None) -> None:
 
     from hpo.console import print_json, tell
     from hpo.errors import UserError
-    from hpo.schema import spaces_schema, study_schema
+    from hpo.study_files.schema import spaces_schema, study_schema
 
     schema = spaces_schema() if spaces else study_schema()
     if output is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hpo.reproduction import Original
     from hpo.train import Run, Session
     from hpo.training.settings import MLPSettings
-    from hpo.yaml_source import Document
+    from hpo.yaml_files.source import Document
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _document(
 ) -> Document:
     """Where the settings come from, as plain data with places."""
     from hpo.train import find_trial, trial_document
-    from hpo.yaml_source import Document, read
+    from hpo.yaml_files.source import Document, read
 
     if file is not None and study is not None:
         raise UserError("Settings come from a file or from --study, but got both.")
@@ -94,8 +94,8 @@ def _document(
         if trial is not None:
             raise UserError("--trial needs --study NAME, the study that the trial is of.")
         return Document("the settings") if file is None else read(file)
+    from hpo.ledger.stored_study import require_stored
     from hpo.reporting.records import read_study
-    from hpo.stored_study import require_stored
 
     with opened(storage) as database:
         record = read_study(require_stored(database, study).optuna_study(), {})
@@ -177,9 +177,9 @@ def reproduce_command(
 
 
 def _original(study: str, number: int | None, storage: str | None) -> Original:
+    from hpo.ledger.stored_study import require_stored
     from hpo.reporting.records import read_study
     from hpo.reproduction import original_of
-    from hpo.stored_study import require_stored
     from hpo.train import find_trial
 
     with opened(storage) as database:

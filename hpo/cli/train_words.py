@@ -67,7 +67,7 @@ def verdict_lines(
 
 def circumstances(original: Original, run: Run) -> list[str]:
     """What was another when the trial was made: engine, device, versions."""
-    from hpo.launch import environment
+    from hpo.runs.launch import environment
 
     before = {"engine": original.trial.engine, "device": original.trial.device}
     now = {"engine": run.engine, "device": run.device}

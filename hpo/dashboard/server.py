@@ -62,7 +62,7 @@ def run_dashboard(
             token that cannot be used.
         StorageError: The storage cannot be opened.
     """
-    from hpo.storage import open_storage
+    from hpo.databases.storage import open_storage
 
     addresses = resolve(host, port)
     hashes = load_users(users) if users else None

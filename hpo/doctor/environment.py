@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
-from hpo import devices
 from hpo.doctor.finding import Finding
 from hpo.errors import DeviceError
+from hpo.workers import devices
 
 DISTRIBUTION = "hpo-service"
 MIN_PYTHON = (3, 11)

@@ -16,12 +16,12 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from hpo.databases.storage import Storage, mask_password, open_storage
+from hpo.databases.tables import DatabaseClock
 from hpo.doctor.finding import Finding
 from hpo.errors import UserError
-from hpo.processes import LOG_FOLDER
-from hpo.storage import Storage, mask_password, open_storage
-from hpo.stored_study import list_stored
-from hpo.tables import DatabaseClock
+from hpo.ledger.stored_study import list_stored
+from hpo.workers.processes import LOG_FOLDER
 
 if TYPE_CHECKING:
     from hpo.training.sources import RawFiles

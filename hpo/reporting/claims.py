@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hpo.parameters import label_of
 from hpo.reporting.design import Design, Factor, Level
 from hpo.reporting.summary import (
     CONFIDENCE,
@@ -21,6 +20,7 @@ from hpo.reporting.summary import (
     run_time_ratio,
 )
 from hpo.reporting.units import NO_BREAK, Unit, plural
+from hpo.spaces.parameters import label_of
 
 Answer = Literal["holds", "does not hold", "cannot be told"]
 Side = tuple[str, Level]

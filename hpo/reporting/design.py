@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hpo import factors
 from hpo.reporting.records import StudyRecord, TrialRecord
+from hpo.study_files import factors
 
 Outcome = Literal["complete", "running", "diverged", "failed", "missing"]
 Cell = tuple[str | None, str | None, int]

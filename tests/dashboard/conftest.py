@@ -16,7 +16,7 @@ from werkzeug.security import generate_password_hash
 from werkzeug.test import Client, TestResponse
 
 from hpo.dashboard import make_app
-from hpo.storage import open_storage
+from hpo.databases.storage import open_storage
 
 from .process import dashboard
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import optuna
 import pytest
 
+from hpo.databases.storage import open_storage
 from hpo.publish import publish
-from hpo.storage import open_storage
 
 from .conftest import PASSWORD, add_trial
 from .process import dashboard

@@ -12,7 +12,7 @@ import pytest
 from werkzeug.test import Client
 
 from hpo.dashboard import make_app
-from hpo.storage import open_storage
+from hpo.databases.storage import open_storage
 
 from .conftest import MakeClient, add_trial
 from .test_guard import HERE, all_routes, artifact_paths

@@ -11,10 +11,10 @@ import optuna
 import optuna_dashboard
 import pytest
 
+from hpo.databases.storage import Storage, open_storage
+from hpo.databases.tables import CURVES
 from hpo.errors import UserError
 from hpo.publish import publish
-from hpo.storage import Storage, open_storage
-from hpo.tables import CURVES
 from tests.reporting import made_article
 
 from .conftest import add_trial

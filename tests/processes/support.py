@@ -19,9 +19,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import RowMapping, update
 
-from hpo.storage import Storage, open_storage
-from hpo.stored_study import StoredStudy, require_stored
-from hpo.tables import POINTS
+from hpo.databases.storage import Storage, open_storage
+from hpo.databases.tables import POINTS
+from hpo.ledger.stored_study import StoredStudy, require_stored
 
 Event = dict[str, Any]
 HPO = (sys.executable, "-m", "hpo")

@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 import pytest
 
-from hpo.points import WorkerIdentity
+from hpo.ledger.points import WorkerIdentity
 from tests.processes.support import (
     Run,
     assert_exact,

@@ -8,8 +8,8 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
-from hpo.parameters import label_of
 from hpo.reporting.records import StudyRecord, read_study
+from hpo.spaces.parameters import label_of
 
 from .made_studies import TrialPlan, make_curves, make_study, ours
 

@@ -1,0 +1,1 @@
+"""Databases: Optuna's storage, made safe and lean, and our tables beside it."""

@@ -1,0 +1,72 @@
+"""The tables of a database, Optuna's and ours, and how a database's URL may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna.storages._rdb import models  # Optuna makes its tables only in a constructor
+from sqlalchemy import URL, Connection, Engine, inspect, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from hpo.databases.tables import METADATA, SCHEMA, SCHEMA_VERSION
+from hpo.errors import StorageError
+
+_CREATION_LOCK = 5_170_266  # any number, the same in every process: PostgreSQL's advisory lock
+
+
+def mask_password(url: str) -> str:
+    """The URL as it may be shown."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return "<a storage URL that cannot be read>"
+    secret = {"password", "sslpassword", "passwd"}
+    query = {key: "***" if key.lower() in secret else value for key, value in parsed.query.items()}
+    return parsed.set(query=query).render_as_string(hide_password=True)
+
+
+@contextmanager
+def creation_lock(connection: Connection) -> Iterator[None]:
+    """Let one process at a time make the tables: those who collide there crash."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _CREATION_LOCK})
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _CREATION_LOCK})
+
+
+def create_tables(engine: Engine) -> None:
+    """Make Optuna's tables and ours where they are missing.
+
+    Raises:
+        StorageError: Ours are there, but of another version.
+    """
+    models.BaseModel.metadata.create_all(engine)
+    with engine.begin() as connection:
+        METADATA.create_all(connection)
+        version = connection.execute(select(SCHEMA.c.version)).scalar()
+        if version is None:
+            connection.execute(SCHEMA.insert().values(version=SCHEMA_VERSION))
+        elif version != SCHEMA_VERSION:
+            raise StorageError(
+                f"{engine.url}: the tables of hpo have version {version}, "
+                f"but this release reads version {SCHEMA_VERSION}."
+            )
+
+
+def require_optuna(connection: Connection, url: URL) -> None:
+    """Refuse a database that is not Optuna's.
+
+    Raises:
+        StorageError: It is not.
+    """
+    tables = set(inspect(connection).get_table_names())
+    if {"studies", "trials", "version_info"} <= tables:
+        return
+    found = "holds no studies yet" if not tables else "is not an Optuna database"
+    raise StorageError(f"{mask_password(str(url))}: this database {found}.")

@@ -1,0 +1,1 @@
+"""The ledger: a study's plan in its database, where points are claimed and closed."""

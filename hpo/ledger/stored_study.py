@@ -1,0 +1,213 @@
+"""A study as a database holds it: found, listed, created with its plan in one write, deleted."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import optuna
+from optuna.storages._rdb import models  # a study and its plan are one write
+from optuna.study import StudyDirection
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from hpo.databases.storage import Storage
+from hpo.databases.tables import CURVES, PLANS, POINTS, DatabaseClock
+from hpo.errors import UserError
+from hpo.ledger.ledger import Ledger
+from hpo.ledger.points import LEASED, rows_of
+from hpo.plan import Point
+from hpo.study_files.study_file import StudyFile
+
+PLAN_ID, STUDY_FILE, OBJECTIVE = "hpo_plan_id", "hpo_study", "hpo_objective"
+VERSION, ENVIRONMENT = "hpo_version", "hpo_environment"
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """One study of an open database.
+
+    Attributes:
+        storage: The database.
+        name: The study's name.
+        study_id: Optuna's id.
+        attributes: The study's user attributes.
+    """
+
+    storage: Storage
+    name: str
+    study_id: int
+    attributes: Mapping[str, Any]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether `hpo run` made it, so that it has a plan; stock Optuna's studies have none."""
+        return PLAN_ID in self.attributes
+
+    @property
+    def plan_id(self) -> str:
+        """The plan's name; empty for a study that stock Optuna made."""
+        return str(self.attributes.get(PLAN_ID, ""))
+
+    @cached_property
+    def file(self) -> StudyFile:
+        """The resolved study file that the study was made from.
+
+        Raises:
+            UserError: The study was not made by `hpo run`.
+        """
+        if not self.is_ours:
+            raise UserError(
+                f"The study {self.name!r} was not made by hpo: it can be listed, shown and "
+                "reported, but not run."
+            )
+        return StudyFile.model_validate(self.attributes[STUDY_FILE])
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The study's points."""
+        return Ledger(self.storage, self.study_id, self.plan_id)
+
+    @property
+    def directions(self) -> list[StudyDirection]:
+        """One for each objective value."""
+        return self.storage.optuna.get_study_directions(self.study_id)
+
+    def optuna_study(self) -> optuna.Study:
+        """The study for reading, with its trials."""
+        return optuna.load_study(
+            study_name=self.name,
+            storage=self.storage.optuna,
+            sampler=optuna.samplers.RandomSampler(),
+            pruner=optuna.pruners.NopPruner(),
+        )
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Change a user attribute of the study."""
+        self.storage.optuna.set_study_user_attr(self.study_id, key, value)
+
+
+def list_stored(storage: Storage) -> list[StoredStudy]:
+    """Every study of a database, oldest first."""
+    return [
+        StoredStudy(storage, study.study_name, study._study_id, study.user_attrs)  # noqa: SLF001
+        for study in storage.optuna.get_all_studies()
+    ]
+
+
+def find_stored(storage: Storage, name: str) -> StoredStudy | None:
+    """The study of that name, or None."""
+    try:
+        study_id = storage.optuna.get_study_id_from_name(name)
+    except KeyError:
+        return None
+    return StoredStudy(storage, name, study_id, storage.optuna.get_study_user_attrs(study_id))
+
+
+def require_stored(storage: Storage, name: str) -> StoredStudy:
+    """The study of that name.
+
+    Raises:
+        UserError: There is none; the message has the near miss, or the names there are.
+    """
+    found = find_stored(storage, name)
+    if found is not None:
+        return found
+    names = [study.name for study in list_stored(storage)]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"It holds: {', '.join(names) or 'no study'}."
+    raise UserError(f"{storage.name} has no study {name!r}. {hint}")
+
+
+def create_stored(
+    storage: Storage,
+    name: str,
+    directions: Sequence[str],
+    attributes: Mapping[str, Any],
+    points: Sequence[Point],
+) -> bool:
+    """Make a study with its attributes and its plan in one transaction.
+
+    Returns:
+        False when another process made a study of that name at the same moment.
+    """
+    plan_id = attributes[PLAN_ID]
+    try:
+        with storage.write() as connection:
+            connection.execute(insert(models.StudyModel).values(study_name=name))
+            study_id = connection.scalar(
+                select(models.StudyModel.study_id).where(models.StudyModel.study_name == name)
+            )
+            connection.execute(
+                insert(models.StudyDirectionModel),
+                [
+                    {"study_id": study_id, "objective": n, "direction": StudyDirection[d.upper()]}
+                    for n, d in enumerate(directions)
+                ],
+            )
+            connection.execute(
+                insert(models.StudyUserAttributeModel),
+                [
+                    {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
+                    for key, value in attributes.items()
+                ],
+            )
+            _forget_plans_without_study(connection)
+            connection.execute(insert(PLANS).values(plan_id=plan_id))
+            if points:
+                connection.execute(insert(POINTS), rows_of(plan_id, points))
+    except IntegrityError:
+        return False
+    return True
+
+
+def delete_stored(study: StoredStudy) -> None:
+    """Remove a study, its points and its curves.
+
+    Raises:
+        UserError: A worker holds a lease on one of its points.
+    """
+    if study.is_ours:
+        _refuse_live_leases(study)
+    study.storage.optuna.delete_study(study.study_id)
+    if study.is_ours:
+        with study.storage.write() as connection:
+            for table in (POINTS, CURVES, PLANS):
+                connection.execute(delete(table).where(table.c.plan_id == study.plan_id))
+
+
+def live_hosts(storage: Storage, plan_id: str | None = None) -> dict[str, str]:
+    """Machines that hold a lease which has not run out: machine -> the host's name."""
+    query = select(POINTS.c.machine, POINTS.c.host).where(
+        POINTS.c.state == LEASED, POINTS.c.lease_until >= DatabaseClock()
+    )
+    if plan_id is not None:
+        query = query.where(POINTS.c.plan_id == plan_id)
+    with storage.engine.connect() as connection:
+        return {row.machine: row.host for row in connection.execute(query)}
+
+
+def _refuse_live_leases(study: StoredStudy) -> None:
+    hosts = live_hosts(study.storage, study.plan_id)
+    if hosts:
+        raise UserError(
+            f"Workers on {', '.join(sorted(hosts.values()))} are at work on {study.name!r}. "
+            f"Stop them first: hpo stop {study.name}"
+        )
+
+
+def _forget_plans_without_study(connection: Any) -> None:
+    """Remove what studies left behind that another tool deleted."""
+    attribute = models.StudyUserAttributeModel
+    known = {
+        json.loads(text)
+        for text in connection.scalars(select(attribute.value_json).where(attribute.key == PLAN_ID))
+    }
+    stored = set(connection.scalars(select(PLANS.c.plan_id)))
+    for plan_id in stored - known:
+        for table in (POINTS, CURVES, PLANS):
+            connection.execute(delete(table).where(table.c.plan_id == plan_id))

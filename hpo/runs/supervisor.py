@@ -1,0 +1,280 @@
+"""One worker a device slot: starts them, hears them, restarts the lost, ends them all.
+
+Signal handlers only note the signal; the loop acts on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from hpo.ledger.points import FAILED, Counts, Reaped
+from hpo.ledger.reaper import reap_expired, reap_worker
+from hpo.ledger.stored_study import StoredStudy
+from hpo.runs.signals import SignalNotes, noting_signals
+from hpo.workers.devices import Slot
+from hpo.workers.leases import STOP
+from hpo.workers.processes import WorkerProcess, identify, log_path, start_worker
+from hpo.workers.worker import Event, Job
+
+TICK_S = 0.2
+REAP_EVERY_S = 5.0
+LOOK_FOR_STOP_EVERY_S = 1.0
+GIVE_UP_AFTER = 5  # workers of one slot lost in a row without a finished trial
+DEFAULT_MAX_FAILURES = 10  # failures before the first success
+
+STOPPED_BY_USER = "hpo stop"
+
+OnEvent = Callable[[Event], None]
+
+
+class Why(Enum):
+    """Why a run ended."""
+
+    COMPLETE = "complete"
+    TIMEOUT = "timeout"
+    LIMIT = "limit"  # target, epochs, patience, or the objective itself
+    STOPPED = "stopped"  # `hpo stop`
+    INTERRUPTED = "interrupted"  # Ctrl-C or SIGTERM
+    FAILURES = "failures"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a run ended, in words, and how many points are in each state."""
+
+    why: Why
+    reason: str
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What one run of a study was asked for.
+
+    Attributes:
+        project: The folder that objective paths are relative to.
+        timeout_s: Stop after this many seconds.
+        log_to_files: Whether workers write to logs of their own.
+        objective_changed: A hash of the accepted changed objective.
+    """
+
+    project: Path
+    timeout_s: float | None = None
+    log_to_files: bool = True
+    objective_changed: str | None = None
+
+
+def trial_lost(reaped: Reaped) -> Event:
+    """The event of a point that was taken back."""
+    return {
+        "event": "trial_lost",
+        "trial": reaped.trial_number,
+        "point": reaped.number,
+        "state": reaped.state,
+        "reason": reaped.reason,
+    }
+
+
+class Supervisor:
+    """Runs a study on device slots until its points are done or it is told to stop."""
+
+    def __init__(
+        self, stored: StoredStudy, slots: Sequence[Slot], options: RunOptions, on_event: OnEvent
+    ) -> None:
+        self._stored, self._slots, self._options = stored, list(slots), options
+        self._ledger, self._file = stored.ledger, stored.file
+        self._on_event = on_event
+        self._workers: list[WorkerProcess] = []
+        self._losses: dict[Slot, int] = {}
+        self._since = self._ledger.clock()
+        self._started = time.monotonic()
+        self._stop: tuple[Why, str] | None = None
+        self._stop_deadline = float("inf")
+        self._next_reap = self._next_look = 0.0
+        self._n_failed = self._n_succeeded = 0
+        self._first_failure = ""
+
+    def run(self) -> Ending:
+        """Supervise until the end; no worker outlives this call."""
+        with noting_signals() as notes:
+            try:
+                while self._tick(notes):
+                    self._hear()
+            finally:
+                self._kill_all()
+        counts = self._ledger.counts()
+        why, reason = self._stop or (Why.COMPLETE, "every point is done")
+        return Ending(why, reason, counts)
+
+    def _tick(self, notes: SignalNotes) -> bool:
+        """Decide; False when the run is over."""
+        now = time.monotonic()
+        self._heed_signals(notes)
+        self._heed_limits(now)
+        if now >= self._next_reap and self._stop is None:
+            self._next_reap = now + REAP_EVERY_S
+            spare = [worker.name for worker in self._workers]
+            self._announce(reap_expired(self._ledger, self._file.retries, spare))
+        if self._stop is None:
+            return self._keep_working()
+        if now > self._stop_deadline or notes.count > 1:
+            self._kill_all()
+        return bool(self._workers)
+
+    def _heed_signals(self, notes: SignalNotes) -> None:
+        if notes.count and (self._stop is None or self._stop[0] is not Why.INTERRUPTED):
+            self._stop_all(Why.INTERRUPTED, "interrupted")
+
+    def _heed_limits(self, now: float) -> None:
+        if self._stop is not None:
+            return
+        timeout_s = self._options.timeout_s
+        if timeout_s is not None and now > self._started + timeout_s:
+            self._stop_all(Why.TIMEOUT, f"the timeout of {timeout_s:g} s was reached")
+        elif now >= self._next_look:
+            self._next_look = now + LOOK_FOR_STOP_EVERY_S
+            asked = self._ledger.stop_requested(self._since)
+            if asked is not None:
+                self._stop_all(Why.STOPPED if asked == STOPPED_BY_USER else Why.LIMIT, asked)
+
+    def _keep_working(self) -> bool:
+        """Start workers where points are free; False when none is open any more."""
+        busy = {worker.slot for worker in self._workers}
+        idle = [slot for slot in self._slots if slot not in busy and not self._is_given_up(slot)]
+        if not idle and self._workers:
+            return True
+        counts = self._ledger.counts()
+        if not self._workers:
+            if counts.free == 0 and counts.leased == 0:
+                return False
+            if counts.free and not idle:
+                reason = "every worker was lost again and again without finishing a trial"
+                self._stop_all(Why.FAILURES, f"{reason}: {self._first_failure}")
+                return True
+        without_trial = sum(worker.trial is None for worker in self._workers)
+        for slot in idle[: max(0, counts.free - without_trial)]:
+            self._start(slot)
+        return True
+
+    def _is_given_up(self, slot: Slot) -> bool:
+        return self._losses.get(slot, 0) >= GIVE_UP_AFTER
+
+    def _start(self, slot: Slot) -> None:
+        identity = identify(slot)
+        log = log_path(self._options.project, self._stored.name, identity.name)
+        job = Job(
+            url=self._stored.storage.url,
+            study=self._stored.name,
+            project=self._options.project,
+            worker=identity,
+            device=slot.seen_as,
+            environment=slot.environment,
+            since=self._since,
+            log=log if self._options.log_to_files else None,
+            objective_changed=self._options.objective_changed,
+        )
+        self._workers.append(start_worker(slot, job))
+
+    def _hear(self) -> None:
+        """Wait a moment for events and for workers that end."""
+        if not self._workers:
+            time.sleep(TICK_S)
+            return
+        pipes: dict[Any, WorkerProcess] = {w.pipe: w for w in self._workers}
+        gone: dict[Any, WorkerProcess] = {w.process.sentinel: w for w in self._workers}
+        ready = wait([*pipes, *gone], TICK_S)
+        for worker in [pipes[item] for item in ready if item in pipes]:
+            self._drain(worker)
+        for worker in [gone[item] for item in ready if item in gone]:
+            self._bury(worker)
+
+    def _drain(self, worker: WorkerProcess) -> None:
+        try:
+            while worker.pipe.poll():
+                self._note(worker, worker.pipe.recv())
+        except (EOFError, OSError):
+            return
+
+    def _note(self, worker: WorkerProcess, event: Event) -> None:
+        kind = event["event"]
+        if kind == "trial_started":
+            worker.trial = event["trial"]
+        elif kind in ("trial_finished", "trial_failed", "trial_released", "trial_dropped"):
+            worker.trial = None
+            self._count(worker, event)
+        elif kind == "worker_failed":
+            self._stop_all(Why.ERROR, event["reason"])
+        worker.is_up = worker.is_up or kind == "worker_up"
+        worker.has_left = worker.has_left or kind == "worker_down"
+        self._emit(worker, event)
+
+    def _count(self, worker: WorkerProcess, event: Event) -> None:
+        if event["event"] == "trial_finished":
+            self._losses[worker.slot] = 0
+            worker.n_finished += 1
+            self._n_succeeded += 1
+        elif event["event"] == "trial_failed":
+            self._fail_one(f"trial {event['trial']}: {event['reason']}")
+
+    def _fail_one(self, reason: str) -> None:
+        self._n_failed += 1
+        self._first_failure = self._first_failure or reason
+        limit = self._file.max_failures
+        if limit is None and (self._n_succeeded or self._n_failed < DEFAULT_MAX_FAILURES):
+            return
+        if limit is not None and self._n_failed < limit:
+            return
+        self._stop_all(Why.FAILURES, f"{self._n_failed} trials failed; the first {reason}")
+
+    def _bury(self, worker: WorkerProcess) -> None:
+        """A worker's process is gone: hear its last words and take back what it held."""
+        worker.process.join()
+        self._drain(worker)
+        worker.pipe.close()
+        self._workers.remove(worker)
+        if worker.has_left:
+            return
+        why = worker.how_it_ended()
+        is_loss = self._stop is None
+        reaped = reap_worker(self._ledger, worker.name, why, self._file.retries, is_loss=is_loss)
+        if is_loss:
+            self._losses[worker.slot] = self._losses.get(worker.slot, 0) + 1
+            self._first_failure = self._first_failure or why
+        self._emit(worker, {"event": "worker_lost", "reason": why})
+        self._announce(reaped)
+
+    def _announce(self, reaped: Sequence[Reaped]) -> None:
+        for point in reaped:
+            self._on_event(trial_lost(point))
+            if point.state == FAILED:
+                self._fail_one(point.reason)
+
+    def _stop_all(self, why: Why, reason: str) -> None:
+        """Ask every worker to stop; the first reason is kept, but an interruption outranks it."""
+        if self._stop is None or why is Why.INTERRUPTED:
+            self._stop = (why, reason)
+            self._stop_deadline = time.monotonic() + self._file.stop_grace_s
+            self._on_event({"event": "stopping", "reason": reason})
+        for worker in self._workers:
+            try:
+                worker.pipe.send(STOP)
+            except OSError:
+                continue
+
+    def _kill_all(self) -> None:
+        workers = list(self._workers)
+        for worker in workers:  # all of them, before a database that is away holds us up
+            self._stop = self._stop or (Why.ERROR, "the supervisor failed")
+            worker.kill()
+        for worker in workers:
+            self._bury(worker)
+
+    def _emit(self, worker: WorkerProcess, event: Event) -> None:
+        self._on_event({**event, "worker": worker.name, "slot": worker.slot.name})

@@ -1,0 +1,1 @@
+"""Search spaces: as written in, distributions, grid points, draws and settings out."""

@@ -1,0 +1,100 @@
+"""The factors of a controlled study: `baseline` and `vary` as written, labelled levels out.
+
+A level is the settings it changes; the baseline's level comes first and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpo.spaces.parameters import label_of, same
+from hpo.yaml_files.faults import Finding, Path, near_miss, shown
+
+BASELINE = "baseline"
+Vary = dict[str, dict[str, dict[str, Any]]]
+
+
+def read_vary(vary: Mapping[str, Any], baseline: Mapping[str, Any]) -> tuple[Vary, list[Finding]]:
+    """Label every level and check it against the baseline.
+
+    Args:
+        vary: Factor -> a list of values, or label -> a value or the settings it changes.
+        baseline: The settings that all levels start from.
+
+    Returns:
+        Factor -> level label -> the settings it changes; and findings relative to `vary`.
+    """
+    found: list[Finding] = []
+    factors = {factor: _read(factor, levels, baseline, found) for factor, levels in vary.items()}
+    return factors, found
+
+
+def labels(
+    vary: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """List the labels of every factor's levels, the baseline's first."""
+    return {f: [baseline_label(f, levels, baseline), *levels] for f, levels in vary.items()}
+
+
+def baseline_label(factor: str, levels: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    """Name the baseline's level: its value, or ``baseline`` where levels change other settings."""
+    own = factor in baseline and all(set(changed) == {factor} for changed in levels.values())
+    return label_of(baseline[factor]) if own else BASELINE
+
+
+def _read(
+    factor: str, levels: Any, baseline: Mapping[str, Any], found: list[Finding]
+) -> dict[str, dict[str, Any]]:
+    named = levels.items() if isinstance(levels, Mapping) else enumerate(levels)
+    read: dict[str, dict[str, Any]] = {}
+    if not levels:
+        found.append(((factor,), "needs at least one level."))
+    for key, written in named:
+        path: Path = (factor, key)
+        changed = written if isinstance(written, dict) else {factor: written}
+        label = key if isinstance(key, str) else label_of(written)
+        fault = _shape_fault(
+            factor, written, changed, isinstance(key, str), baseline
+        ) or _repeat_fault(label, changed, read, baseline)
+        if fault:
+            found.append((path, fault))
+        else:
+            read[label] = changed
+    first = baseline_label(factor, read, baseline)
+    if first in read:
+        found.append(((factor,), f"'{first}' names the baseline; give the level another name."))
+    return read
+
+
+def _shape_fault(
+    factor: str, written: Any, changed: dict[str, Any], named: bool, baseline: Mapping[str, Any]
+) -> str:
+    if isinstance(written, dict) and not named:
+        return "give settings a name: {name: {setting: value}}."
+    if not changed:
+        return "changes nothing."
+    if not isinstance(written, dict) and factor not in baseline:
+        return f"'{factor}' has no value in the baseline.{near_miss(factor, baseline)}"
+    if "seed" in changed:
+        return "the seed is the study's key `seed`; `replicates` repeats levels over seeds."
+    return ""
+
+
+def _repeat_fault(
+    label: str, changed: dict[str, Any], read: Mapping[str, Any], baseline: Mapping[str, Any]
+) -> str:
+    if all(name in baseline and same(baseline[name], value) for name, value in changed.items()):
+        return f"{_settings(changed)} equals the baseline."
+    if label in read:
+        return f"two levels have one label, {label}."
+    for other, settings in read.items():
+        if settings.keys() == changed.keys() and all(
+            same(settings[n], changed[n]) for n in changed
+        ):
+            return f"equals the level {other}."
+    return ""
+
+
+def _settings(changed: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {shown(value)}" for name, value in changed.items())

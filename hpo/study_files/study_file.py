@@ -1,0 +1,111 @@
+"""The resolved study file: in goes a path, out comes a `StudyFile`, or every fault at once.
+
+A StudyFile is self-contained: its search space stands in it, durations are seconds, levels have
+labels. It goes through JSON and back unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hpo.errors import FileFaults
+from hpo.spaces.search_space import SearchSpace
+from hpo.study_files import factors
+from hpo.study_files.components import Component
+
+__all__ = ["Component", "StudyFile", "load", "project_folder"]
+
+Direction = Literal["maximize", "minimize"]
+
+
+class StudyFile(BaseModel):
+    """A study as it will run.
+
+    `docs/study-files.md` explains the keys; the names here differ where a value was resolved:
+    `directions` always lists, `timeout_s` is in seconds, `search_space` is the space itself,
+    `vary` maps factor -> label -> the settings that the level changes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    study: str
+    objective: str
+    search_space: SearchSpace | None = None
+    method: str
+    directions: tuple[Direction, ...]
+    n_trials: int | None = None
+    timeout_s: float | None = None
+    target: float | None = None
+    max_epochs_total: int | None = None
+    stop_when_stalled: int | None = None
+    pruner: Component | None = None
+    sampler: Component | None = None
+    start_with: tuple[dict[str, Any], ...] = ()
+    seed: int = 1
+    fixed: dict[str, Any] = Field(default={})
+    baseline: dict[str, Any] | None = None
+    vary: dict[str, dict[str, dict[str, Any]]] | None = None
+    replicates: int = 1
+    claims: tuple[dict[str, Any], ...] = ()
+    metrics: tuple[str, ...] = ()
+    devices: str | None = None
+    threads: int | None = None
+    retries: int = 2
+    max_failures: int | None = None
+    stop_grace_s: float = 30.0
+    artifacts: str | None = None
+    keep: Literal["all", "best"] = "all"
+
+    def levels(self) -> dict[str, list[str]]:
+        """List each factor's labels, the baseline's first; empty unless the study is controlled."""
+        return factors.labels(self.vary or {}, self.baseline or {})
+
+    def settings(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give all settings of a trial, as the user writes them, without the seed.
+
+        Args:
+            params: The trial's flat parameters, as Optuna holds them; in a controlled study the
+                level of each factor.
+        """
+        if self.vary is not None:
+            changed = [self.vary[f].get(label, {}) for f, label in params.items() if f in self.vary]
+            settings = {**self.fixed, **(self.baseline or {})}
+            return {**settings, **{name: v for level in changed for name, v in level.items()}}
+        own = self.search_space.settings(params) if self.search_space else dict(params)
+        return {**self.fixed, **own}
+
+
+def project_folder(path: Path) -> Path:
+    """Find the nearest folder at or above a study file that holds a project.
+
+    That is one with `search_spaces.yaml` or `pyproject.toml`; without any, the file's own.
+    """
+    own = path.resolve().parent
+    for folder in (own, *own.parents):
+        if any((folder / name).is_file() for name in ("search_spaces.yaml", "pyproject.toml")):
+            return folder
+    return own
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
+    """Read a study file.
+
+    Args:
+        path: The study file.
+        overrides: ``key=value`` texts of ``--set``, applied in order.
+
+    Raises:
+        FileFaults: Everything that is wrong with the file, its search spaces or the overrides.
+    """
+    from hpo.study_files.reading import read_study
+    from hpo.yaml_files.source import read
+
+    document = read(path)
+    study, faults = read_study(document, overrides, project_folder(path), path.stem)
+    if faults or study is None:
+        raise FileFaults(faults)
+    return study

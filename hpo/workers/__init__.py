@@ -1,0 +1,1 @@
+"""Workers: processes that claim points, run the objective and tell its results."""

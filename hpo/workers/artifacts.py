@@ -1,0 +1,125 @@
+"""Files of a finished trial, weights and curves, kept through optuna.artifacts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import mimetypes
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.artifacts import ArtifactMeta, FileSystemArtifactStore, upload_artifact
+from optuna.trial import TrialState
+
+if TYPE_CHECKING:
+    from hpo.study_files.study_file import StudyFile
+
+WEIGHTS, CURVES = "weights.safetensors", "curves.csv"
+_NAMESPACE = uuid.UUID("5170266a-0000-5000-8000-000000000000")
+_logger = logging.getLogger(__name__)
+
+
+class ArtifactKeeper:
+    """Keeps the files of a study's trials in a folder.
+
+    With `keep: all` they belong to their trials. With `keep: best` they belong to the study,
+    because what belongs to a finished trial cannot change: a better trial's files take their place.
+
+    Args:
+        file: The study file; `artifacts` names the folder, `keep` says whose files are kept.
+        project: The folder that `artifacts` is relative to.
+    """
+
+    def __init__(self, file: StudyFile, project: Path) -> None:
+        self._keep_best = file.keep == "best"
+        self._folder = None if file.artifacts is None else project / file.artifacts
+
+    def keep(
+        self,
+        trial: optuna.Trial,
+        values: Sequence[float] | None,
+        weights: Mapping[str, Any] | None,
+        curves: Mapping[str, Any] | None,
+    ) -> None:
+        """Upload what a trial that is about to be told COMPLETE leaves; a failure is only logged.
+
+        Args:
+            trial: Still RUNNING.
+            values: Its objective values.
+            weights: Tensors by name, on the CPU.
+            curves: As the trainer makes them.
+        """
+        if self._folder is None or not values:
+            return
+        if self._keep_best and not _is_best(trial.study, values):
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            store = FileSystemArtifactStore(str(self._folder))
+            with tempfile.TemporaryDirectory() as folder:
+                files = list(_write(Path(folder), weights, curves))
+                self._upload(store, trial, files)
+        except OSError as error:
+            _logger.warning("The files of trial %d are not kept: %s", trial.number, error)
+
+    def _upload(
+        self, store: FileSystemArtifactStore, trial: optuna.Trial, files: Sequence[Path]
+    ) -> None:
+        if not self._keep_best:
+            for path in files:
+                upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
+            return
+        for path in files:
+            _replace(store, trial, path)
+
+
+def _write(
+    folder: Path, weights: Mapping[str, Any] | None, curves: Mapping[str, Any] | None
+) -> Sequence[Path]:
+    written = []
+    if weights is not None:
+        from safetensors.torch import save_file
+
+        save_file({n: t.contiguous() for n, t in weights.items()}, folder / WEIGHTS)
+        written.append(folder / WEIGHTS)
+    if curves is not None and "epochs" in curves:
+        with (folder / CURVES).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(curves["epochs"])
+            writer.writerows(zip(*curves["epochs"].values(), strict=True))
+        written.append(folder / CURVES)
+    return written
+
+
+def _is_best(study: optuna.Study, values: Sequence[float]) -> bool:
+    """Whether a value beats every complete trial; with several objectives, none dominates it."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    signs = [1 if d == optuna.study.StudyDirection.MAXIMIZE else -1 for d in study.directions]
+    mine = [sign * value for sign, value in zip(signs, values, strict=True)]
+    others = ([s * v for s, v in zip(signs, t.values, strict=True)] for t in trials)
+    return not any(all(o >= m for o, m in zip(other, mine, strict=True)) for other in others)
+
+
+def _replace(store: FileSystemArtifactStore, trial: optuna.Trial, path: Path) -> None:
+    """Put a file in the place of the former best trial's, under the same id."""
+    study = trial.study
+    artifact_id = str(uuid.uuid5(_NAMESPACE, f"{study.study_name}/{path.name}"))
+    meta = ArtifactMeta(
+        artifact_id=artifact_id,
+        filename=f"trial-{trial.number}-{path.name}",
+        mimetype=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+        encoding=None,
+    )
+    with path.open("rb") as file:
+        store.write(artifact_id, file)
+    study._storage.set_study_system_attr(  # noqa: SLF001 (optuna.artifacts writes it so, too)
+        study._study_id,  # noqa: SLF001
+        f"artifacts:{artifact_id}",
+        json.dumps(asdict(meta)),
+    )

@@ -1,0 +1,104 @@
+"""What an objective may ask of its worker: parameters, the device, a place for curves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from hpo.errors import UserError
+
+if TYPE_CHECKING:
+    import optuna
+
+    from hpo.study_files.study_file import StudyFile
+
+DEVICE_VARIABLE = "HPO_DEVICE"
+
+
+def suggest(trial: optuna.trial.BaseTrial) -> dict[str, Any]:
+    """The study's parameters for this trial, merged over what its file fixes, `seed` included.
+
+    Args:
+        trial: A trial of a study that `hpo run` made.
+
+    Raises:
+        UserError: The study was not made by `hpo`.
+    """
+    from hpo.study_space import suggest_settings
+
+    file = _known_file(trial)
+    if file is None:
+        raise UserError("hpo.suggest(trial) needs a trial of a study that hpo made.")
+    return suggest_settings(file, trial)
+
+
+def device() -> str:
+    """The device this process must compute on: `cpu`, `cuda:0` or `mps`."""
+    return os.environ.get(DEVICE_VARIABLE, "cpu")
+
+
+def values(trial: optuna.trial.BaseTrial, **measured: float) -> float | tuple[float, ...]:
+    """What the objective returns: the measured values that the study's `metrics` name, in order.
+
+    Args:
+        trial: A trial of a study that `hpo run` made; without one, the first value is returned.
+        measured: Every value that the objective can return, the usual one first.
+
+    Raises:
+        UserError: The study file names a metric that was not measured.
+    """
+    file = _known_file(trial)
+    names = file.metrics if file is not None and file.metrics else (next(iter(measured)),)
+    unknown = [name for name in names if name not in measured]
+    if unknown:
+        raise UserError(
+            f"The objective measures {', '.join(measured)}, but `metrics` names {unknown[0]!r}."
+        )
+    chosen = tuple(float(measured[name]) for name in names)
+    return chosen[0] if len(chosen) == 1 else chosen
+
+
+def keep_curves(trial: optuna.trial.BaseTrial, curves: Mapping[str, Any]) -> None:
+    """Keep a trial's learning curves with its result.
+
+    They stand in a table of their own: as a user attribute every worker would load those of every
+    trial. Under plain Optuna they become the user attribute `curves`.
+
+    Args:
+        trial: The running trial.
+        curves: JSON data; `hpo report` draws `epochs` and `batches` as the trainer makes them.
+    """
+    if hasattr(trial, "curves"):
+        trial.curves = dict(curves)
+    else:
+        trial.set_user_attr("curves", dict(curves))
+
+
+def keep_weights(trial: optuna.trial.BaseTrial, weights: Mapping[str, Any]) -> None:
+    """Offer a trial's weights for keeping, where the study file names a folder for `artifacts`.
+
+    Args:
+        trial: The running trial.
+        weights: Tensors by name, on the CPU, as a `state_dict` holds them.
+    """
+    if hasattr(trial, "weights"):
+        trial.weights = weights
+
+
+def wants_weights(trial: optuna.trial.BaseTrial) -> bool:
+    """Whether the study keeps artifacts, so that copying the weights is worth it."""
+    file = _known_file(trial)
+    return file is not None and file.artifacts is not None
+
+
+def _known_file(trial: optuna.trial.BaseTrial) -> StudyFile | None:
+    known = getattr(trial, "study_file", None)  # a worker has read it once
+    if known is not None:
+        return cast("StudyFile", known)
+    from hpo.ledger.stored_study import STUDY_FILE
+    from hpo.study_files.study_file import StudyFile
+
+    study = getattr(trial, "study", None)
+    stored = None if study is None else study.user_attrs.get(STUDY_FILE)
+    return None if stored is None else StudyFile.model_validate(stored)

@@ -1,0 +1,241 @@
+"""How a lost lease or a request to stop reaches a running objective.
+
+A thread of the worker renews the lease and listens; the objective meets the result at its next
+`report`, `should_prune` or `suggest_*`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
+
+from optuna import Study, Trial
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import _filter_study
+from optuna.trial import TrialState
+
+from hpo.ledger.fences import LeaseLost
+from hpo.ledger.ledger import RENEWAL_S, Ledger
+from hpo.ledger.points import Claim
+
+if TYPE_CHECKING:
+    from hpo.study_files.study_file import StudyFile
+
+POLL_S = 1.0
+STOP = "stop"
+
+_logger = logging.getLogger(__name__)
+
+
+class StopTrial(BaseException):
+    """The study is being stopped; the point goes back unharmed.
+
+    A BaseException, so that an objective's `except Exception` does not swallow it.
+    """
+
+
+class UnplannedParameterError(ValueError):
+    """The objective and the plan disagree about a parameter."""
+
+
+class Lease:
+    """What the keeper has learnt and the objective must know."""
+
+    def __init__(self) -> None:
+        self.claim: Claim | None = None
+        self.is_lost = False
+        self.stop_reason: str | None = None
+
+    def check(self) -> None:
+        """Return, or end the trial.
+
+        Raises:
+            LeaseLost: The point was given to somebody else.
+            StopTrial: The study is being stopped.
+        """
+        if self.is_lost:
+            raise LeaseLost
+        if self.stop_reason is not None:
+            raise StopTrial(self.stop_reason)
+
+
+class Keeper(threading.Thread):
+    """Renews the lease of the worker's trial, and listens to its parent and to `hpo stop`.
+
+    Args:
+        ledger: The study's points.
+        lease: Shared with the trial.
+        since: Requests to stop that are older, by the database's clock, are not for this worker.
+        commands: The pipe from the parent; its end means that the parent is gone. None in-process.
+        abandon: Called when the parent is gone and the objective has not ended in time.
+        grace_s: How long that is.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        since: float,
+        commands: Connection | None,
+        abandon: Callable[[], None],
+        grace_s: float,
+    ) -> None:
+        super().__init__(name="hpo-keeper", daemon=True)
+        self._ledger, self._lease, self._since = ledger, lease, since
+        self._commands, self._abandon, self._grace_s = commands, abandon, grace_s
+        self._renewed = time.monotonic()
+        self._orphaned_at: float | None = None
+        self._closing = threading.Event()
+
+    def hold(self, claim: Claim | None) -> None:
+        """Start keeping a claim that was made just now, or keep none."""
+        self._renewed = time.monotonic()
+        self._lease.is_lost = False
+        self._lease.claim = claim
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closing.set()
+        self.join()
+
+    def run(self) -> None:
+        """Listen and renew until closed."""
+        while not self._closing.is_set():
+            self._listen()
+            try:
+                self._look_for_stop()
+                self._renew()
+            except Exception as error:  # the trial goes on: its lease may still be good
+                _logger.warning("The lease could not be renewed: %s", error)
+            if self._orphaned_at and time.monotonic() > self._orphaned_at + self._grace_s:
+                self._abandon()
+
+    def _listen(self) -> None:
+        if self._commands is None or self._orphaned_at is not None:
+            self._closing.wait(POLL_S)
+            return
+        try:
+            if self._commands.poll(POLL_S) and self._commands.recv() == STOP:
+                self._lease.stop_reason = self._lease.stop_reason or "the study was stopped"
+        except (EOFError, OSError):
+            self._lease.stop_reason = "the process that started the worker is gone"
+            self._orphaned_at = time.monotonic()
+
+    def _look_for_stop(self) -> None:
+        if self._lease.stop_reason is None:
+            self._lease.stop_reason = self._ledger.stop_requested(self._since)
+
+    def _renew(self) -> None:
+        claim = self._lease.claim
+        if claim is None or time.monotonic() < self._renewed + RENEWAL_S:
+            return
+        is_held = self._ledger.renew(claim)
+        self._renewed = time.monotonic()
+        if not is_held and self._lease.claim is claim:
+            self._lease.is_lost = True
+
+
+class LeasedStudy(Study):
+    """A study whose `stop()` works without Optuna's own loop."""
+
+    is_stop_wanted = False
+
+    def stop(self) -> None:
+        """End the study after this trial."""
+        self.is_stop_wanted = True
+
+
+class LeasedTrial(Trial):
+    """An Optuna trial that ends when its lease is lost or the study is stopped.
+
+    Args:
+        study: Loaded anew for this trial, with the sampler and pruner of this trial.
+        trial_id: Optuna's id of a RUNNING trial.
+        lease: Asked before every call that reaches the database.
+        planned: The parameters that the plan decided, where the objective must ask just those.
+        on_report: Told of each step and value.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        trial_id: int,
+        lease: Lease,
+        planned: frozenset[str] | None = None,
+        on_report: Callable[[int, float], None] | None = None,
+    ) -> None:
+        self._lease = lease
+        self._planned = planned
+        self._asked: set[str] = set()
+        self._on_report = on_report
+        self.study_file: StudyFile | None = None
+        self.curves: dict[str, Any] | None = None
+        self.weights: Mapping[str, Any] | None = None
+        super().__init__(study, trial_id)
+
+    def report(self, value: float, step: int) -> None:
+        """Report an intermediate value, as `optuna.Trial.report`."""
+        self._lease.check()
+        try:
+            super().report(value, step)
+        except UpdateFinishedTrialError:
+            raise LeaseLost from None
+        if self._on_report is not None:
+            self._on_report(int(step), float(value))
+
+    def should_prune(self) -> bool:
+        """Whether to prune, as `optuna.Trial.should_prune`."""
+        self._lease.check()
+        return super().should_prune()
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Keep a user attribute, as `optuna.Trial.set_user_attr`."""
+        try:
+            super().set_user_attr(key, value)
+        except UpdateFinishedTrialError:
+            raise LeaseLost from None
+
+    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+        self._lease.check()
+        if self._planned is not None and name not in self._planned:
+            raise UnplannedParameterError(
+                f"the objective asks for {name!r}, which the plan does not hold; "
+                f"it holds {', '.join(sorted(self._planned))}"
+            )
+        self._asked.add(name)
+        try:
+            value = super()._suggest(name, distribution)
+        except UpdateFinishedTrialError:
+            raise LeaseLost from None
+        _check_inside(name, value, distribution)
+        return value
+
+    def last_values(self) -> list[float] | None:
+        """What a pruned trial is told with, as Optuna does: its last report, if it is a number."""
+        reports = self._cached_frozen_trial.intermediate_values
+        last = reports[max(reports)] if reports else math.nan
+        return None if math.isnan(last) else [last]
+
+    def tell_sampler(self, state: TrialState, values: Sequence[float] | None) -> None:
+        """Let the sampler see how the trial ended, as `optuna.Study.tell` does."""
+        trial = self._cached_frozen_trial
+        seen = _filter_study(self.study, trial)
+        self.study.sampler.after_trial(seen, trial, state, values)
+
+    def unasked(self) -> set[str]:
+        """The planned parameters that the objective never asked for."""
+        return set(self._planned or ()) - self._asked
+
+
+def _check_inside(name: str, value: Any, distribution: BaseDistribution) -> None:
+    # The objective's own range may differ from the one that the plan was drawn from.
+    if not distribution._contains(distribution.to_internal_repr(value)):  # noqa: SLF001
+        raise UnplannedParameterError(
+            f"the plan holds {name}={value!r}, which is not in the objective's {distribution}"
+        )

@@ -1,0 +1,71 @@
+"""When a study has had enough: its target, its epochs or its patience. Pure but for the trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from optuna.trial import FrozenTrial, TrialState
+
+if TYPE_CHECKING:
+    import optuna
+
+    from hpo.study_files.study_file import StudyFile
+
+
+def reached(file: StudyFile, study: optuna.Study) -> str | None:
+    """The limit of the study file that the trials have reached, in words; None while there is none.
+
+    Args:
+        file: `target`, `max_epochs_total` and `stop_when_stalled` are looked at.
+        study: Its finished trials, and the direction.
+    """
+    if file.target is None and file.max_epochs_total is None and file.stop_when_stalled is None:
+        return None
+    trials = [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and "point" in trial.user_attrs
+    ]
+    return _target(file, trials) or _epochs(file.max_epochs_total, trials) or _stalled(file, trials)
+
+
+def epochs_of(trial: FrozenTrial) -> int:
+    """Epochs a trial has trained, as far as it reported them: its last step."""
+    return trial.last_step or 0
+
+
+def _signed(file: StudyFile, trial: FrozenTrial) -> float:
+    """The trial's value, larger always better."""
+    value = trial.value
+    assert value is not None
+    return value if file.directions[0] == "maximize" else -value
+
+
+def _target(file: StudyFile, trials: Sequence[FrozenTrial]) -> str | None:
+    if file.target is None:
+        return None
+    goal = file.target if file.directions[0] == "maximize" else -file.target
+    for trial in trials:
+        if trial.state == TrialState.COMPLETE and _signed(file, trial) >= goal:
+            return f"the target {file.target:g} was reached by trial {trial.number}"
+    return None
+
+
+def _epochs(limit: int | None, trials: Sequence[FrozenTrial]) -> str | None:
+    if limit is None:
+        return None
+    spent = sum(epochs_of(trial) for trial in trials)
+    return f"{spent} of {limit} epochs were trained" if spent >= limit else None
+
+
+def _stalled(file: StudyFile, trials: Sequence[FrozenTrial]) -> str | None:
+    patience = file.stop_when_stalled
+    if patience is None:
+        return None
+    best, since = float("-inf"), 0
+    for trial in sorted(trials, key=lambda t: t.datetime_complete or datetime.min):
+        is_better = trial.state == TrialState.COMPLETE and _signed(file, trial) > best
+        best, since = (_signed(file, trial), 0) if is_better else (best, since + 1)
+    return f"the last {since} trials brought nothing better" if since >= patience else None

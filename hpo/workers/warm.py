@@ -1,0 +1,67 @@
+"""Imported once by the fork server, so that every worker forked from it starts within milliseconds.
+
+What to prepare comes in an environment variable. Nothing here may start a thread: a multi-threaded
+operation in the server would hang its children. The user's objective is never imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import hpo.workers.worker  # noqa: F401 (imports Optuna, SQLAlchemy and all of a worker's own modules)
+from hpo.databases.storage import open_storage
+from hpo.errors import HpoError
+
+VARIABLE = "HPO_WARM"
+
+
+@dataclass(frozen=True)
+class Warmth:
+    """What the fork server prepares.
+
+    Attributes:
+        torch: Whether the objective imports torch or the trainer.
+        trainer: Whether the objective imports the trainer.
+        settings: What the study fixes, for the trainer's data and kernels.
+    """
+
+    torch: bool = False
+    trainer: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """As the environment variable holds it."""
+        return json.dumps(asdict(self))
+
+
+def prepare(warmth: Warmth) -> None:
+    """Import and load; a failure here is left for the worker to meet and report."""
+    try:
+        _open_a_database()
+        if warmth.torch:
+            import torch  # noqa: F401
+        if warmth.trainer:
+            from hpo.training.settings import MLPSettings
+            from hpo.training.trainer import warm
+
+            warm(MLPSettings.from_mapping(warmth.settings))
+    except HpoError:
+        return  # the objective's own check says it better
+    except Exception as error:
+        print(f"The fork server could not prepare everything: {error}", file=sys.stderr)  # noqa: T201
+
+
+def _open_a_database() -> None:
+    """Open one for nothing: what that imports on first use would cost each worker 0.3 s."""
+    with tempfile.TemporaryDirectory() as folder:
+        open_storage(f"sqlite:///{folder}/rehearsal.db", create=True).close()
+
+
+if VARIABLE in os.environ:
+    prepare(Warmth(**json.loads(os.environ[VARIABLE])))

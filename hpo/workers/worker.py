@@ -1,0 +1,285 @@
+"""One worker's life: claim a point, run the objective, tell, until nothing is free.
+
+The same code runs in a child process and, for debugging, in the `hpo` process itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from hpo.databases.atomic_storage import is_outage, patient
+from hpo.databases.storage import open_storage
+from hpo.ledger.fences import AlreadyClaimed, LeaseLost
+from hpo.ledger.points import Claim, Outcome, WorkerIdentity
+from hpo.ledger.reaper import reap_worker
+from hpo.ledger.stored_study import StoredStudy, require_stored
+from hpo.plan import sampler_seed
+from hpo.study_files.components import make_pruner, make_sampler
+from hpo.study_space import distributions_of
+from hpo.workers import limits, memory, objective_file
+from hpo.workers.artifacts import ArtifactKeeper
+from hpo.workers.context import DEVICE_VARIABLE
+from hpo.workers.leases import Keeper, Lease, LeasedStudy, LeasedTrial, StopTrial
+from hpo.workers.objective_file import LoadedObjective
+from hpo.workers.outcomes import failure, judge
+
+Event = dict[str, Any]
+Send = Callable[[Event], None]
+
+IDLE_S = 0.3
+TRIAL_TITLE = "--- trial "  # begins the part of a worker's log that belongs to a trial
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker is told when it starts; it can be pickled.
+
+    Attributes:
+        url: The storage.
+        study: The study's name.
+        project: The folder that objective paths are relative to.
+        worker: Who the worker is.
+        device: What `hpo.device()` answers.
+        environment: Variables set before the objective is imported, e.g. the visible GPU.
+        since: When the run began, by the database's clock: older requests to stop are not for it.
+        log: The file for everything the worker prints; None leaves it on the terminal.
+        objective_changed: The text of a changed objective that was accepted, abridged to a hash.
+    """
+
+    url: str
+    study: str
+    project: Path
+    worker: WorkerIdentity
+    device: str
+    environment: Mapping[str, str]
+    since: float
+    log: Path | None = None
+    objective_changed: str | None = None
+
+
+def work(job: Job, send: Send, commands: Connection | None = None) -> None:
+    """Evaluate points until none is left or the study is stopped.
+
+    Args:
+        job: What to work on.
+        send: Told of every event, as plain data.
+        commands: The pipe from the parent; its end means that the parent is gone.
+    """
+    os.environ.update(job.environment)
+    os.environ[DEVICE_VARIABLE] = job.device
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = patient(open_storage)(job.url)
+    try:
+        stored = require_stored(storage, job.study)
+        objective = objective_file.load(stored.file.objective, job.project)
+        if objective.prepare is not None:
+            objective.prepare({**stored.file.fixed, **(stored.file.baseline or {})})
+        worker = Worker(job, stored, objective, send)
+        worker.run(commands)
+    finally:
+        storage.close()
+
+
+class Worker:
+    """A worker that has opened its study and imported its objective."""
+
+    def __init__(
+        self, job: Job, stored: StoredStudy, objective: LoadedObjective, send: Send
+    ) -> None:
+        self._job, self._stored, self._objective, self._send = job, stored, objective, send
+        self._file, self._ledger = stored.file, stored.ledger
+        self._distributions = distributions_of(self._file)
+        self._lease = Lease()
+        self._pruner = make_pruner(self._file)
+        self._artifacts = ArtifactKeeper(self._file, job.project)
+
+    def run(self, commands: Connection | None) -> None:
+        """Work until nothing is free, then wait while other workers hold points."""
+        keeper = Keeper(
+            self._ledger,
+            self._lease,
+            self._job.since,
+            commands,
+            abandon=self._abandon,
+            grace_s=self._file.stop_grace_s,
+        )
+        keeper.start()
+        self._send({"event": "worker_up", "device": self._job.device, "pid": os.getpid()})
+        try:
+            while self._lease.stop_reason is None:
+                if not self._work_on_next(keeper):
+                    break
+        finally:
+            keeper.close()
+
+    def _work_on_next(self, keeper: Keeper) -> bool:
+        """One point, or a short rest; False when all points are done."""
+        attributes: dict[str, Any] = {"device": self._job.device}
+        if self._job.objective_changed is not None:
+            attributes["objective_changed"] = self._job.objective_changed
+        try:
+            claim = self._ledger.claim(self._job.worker, self._distributions, attributes)
+        except Exception as error:
+            # The claim may have been written, and only its acknowledgement lost.
+            self._give_back("the database went away while the point was claimed")
+            if is_outage(error) or isinstance(error, AlreadyClaimed):
+                return True
+            raise
+        if claim is None:
+            if self._ledger.counts().leased == 0:
+                return False
+            time.sleep(IDLE_S)
+            return True
+        keeper.hold(claim)
+        try:
+            self._evaluate(claim)
+        finally:
+            keeper.hold(None)
+        return True
+
+    def _evaluate(self, claim: Claim) -> None:
+        study = self._open_study(claim)
+        trial = LeasedTrial(
+            study,
+            claim.trial_id,
+            self._lease,
+            self._must_ask(claim),
+            on_report=lambda step, value: self._send(
+                {"event": "epoch", "trial": trial.number, "step": step, "value": value}
+            ),
+        )
+        trial.study_file = self._file
+        self._send(
+            {"event": "trial_started", "trial": trial.number, "point": claim.number}
+            | {key: getattr(claim, key) for key in ("factor", "level", "replicate", "seed")}
+        )
+        if self._job.log is not None:
+            title = f"{TRIAL_TITLE}{trial.number} (point {claim.number}, attempt {claim.attempt})"
+            print(title, flush=True)  # noqa: T201 (into the worker's log)
+        memory.mark()
+        started = time.monotonic()
+        try:
+            outcome = self._call(study, trial)
+        except LeaseLost:
+            self._drop(trial)
+            return
+        except StopTrial as stop:
+            self._release(claim, trial, str(stop))
+            return
+        self._finish(study, trial, claim, outcome, time.monotonic() - started)
+
+    def _open_study(self, claim: Claim) -> LeasedStudy:
+        """The study loaded anew, so that nothing Optuna caches outlives a point."""
+        seed = sampler_seed(self._file, claim.number, claim.attempt)
+        return LeasedStudy(
+            study_name=self._stored.name,
+            storage=self._stored.storage.optuna,
+            sampler=make_sampler(self._file, seed),
+            pruner=self._pruner,
+        )
+
+    def _must_ask(self, claim: Claim) -> frozenset[str] | None:
+        is_strict = self._file.method in ("grid", "controlled")
+        return frozenset(claim.params) if is_strict and claim.params is not None else None
+
+    def _call(self, study: LeasedStudy, trial: LeasedTrial) -> Outcome:
+        """Run the objective and judge what it did.
+
+        Raises:
+            LeaseLost: The point was given to somebody else.
+            StopTrial: The study is being stopped.
+        """
+        try:
+            returned = self._objective.function(trial)
+        except optuna.TrialPruned:
+            reason = trial.user_attrs.get("reason")
+            return Outcome(TrialState.PRUNED, trial.last_values(), reason=reason)
+        except (Exception, SystemExit) as error:
+            traceback.print_exc()
+            return failure(error)
+        unasked = trial.unasked()
+        if unasked:
+            names = ", ".join(sorted(unasked))
+            return Outcome(TrialState.FAIL, reason=f"the objective never asked for {names}")
+        return judge(returned, len(study.directions))
+
+    def _finish(
+        self,
+        study: LeasedStudy,
+        trial: LeasedTrial,
+        claim: Claim,
+        outcome: Outcome,
+        run_time_s: float,
+    ) -> None:
+        measured = {
+            "run_time_s": round(run_time_s, 4),
+            "peak_memory_mib": round(memory.peak_mib(), 1),
+        }
+        outcome = Outcome(outcome.state, outcome.values, measured, trial.curves, outcome.reason)
+        if outcome.state == TrialState.COMPLETE:
+            self._artifacts.keep(trial, outcome.values, trial.weights, trial.curves)
+        try:
+            trial.tell_sampler(outcome.state, outcome.values)
+            self._ledger.finish(trial, claim, outcome)
+        except LeaseLost:
+            self._drop(trial)
+            return
+        self._send(
+            {
+                "event": "trial_failed" if outcome.state == TrialState.FAIL else "trial_finished",
+                "trial": trial.number,
+                "point": claim.number,
+                "state": outcome.state.name,
+                "values": None if outcome.values is None else list(outcome.values),
+                "params": trial.params,
+                "run_time_s": measured["run_time_s"],
+                "reason": outcome.reason,
+            }
+        )
+        self._end_study_when_due(study)
+
+    def _end_study_when_due(self, study: LeasedStudy) -> None:
+        reason = (
+            "the objective ended the study"
+            if study.is_stop_wanted
+            else limits.reached(self._file, study)
+        )
+        if reason is not None:
+            self._ledger.request_stop(reason)
+            self._lease.stop_reason = reason
+
+    def _release(self, claim: Claim, trial: LeasedTrial, reason: str) -> None:
+        try:
+            self._ledger.release(claim, f"released: {reason}")
+        except (LeaseLost, optuna.exceptions.UpdateFinishedTrialError):
+            self._drop(trial)
+            return
+        self._send({"event": "trial_released", "trial": trial.number, "point": claim.number})
+
+    def _drop(self, trial: LeasedTrial) -> None:
+        """The result of a lost lease counts for nothing; what is still held is given back."""
+        _logger.warning("Trial %d lost its lease; its result is dropped.", trial.number)
+        self._give_back("its lease was lost")
+        self._send({"event": "trial_dropped", "trial": trial.number})
+
+    def _give_back(self, reason: str) -> None:
+        name = self._job.worker.name
+        reap_worker(self._ledger, name, reason, self._file.retries, is_loss=False)
+
+    def _abandon(self) -> None:
+        """End this process: the parent is gone and the objective does not listen."""
+        self._give_back("the process that started its worker is gone")
+        os._exit(1)

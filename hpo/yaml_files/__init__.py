@@ -1,0 +1,1 @@
+"""Reading YAML files: plain data with the place of every value, and words for what is wrong."""
