@@ -14,10 +14,10 @@ from pathlib import Path
 
 from hpo.databases.storage import open_storage
 from hpo.runs.launch import launch
-from hpo.runs.running import warmth_of
 from hpo.study_files.study_file import load
 from hpo.workers.devices import Slot
-from hpo.workers.processes import call_in_child, identify, start_fork_server, start_worker
+from hpo.workers.fork_server import call_in_child, prepare_for
+from hpo.workers.processes import identify, start_worker
 from hpo.workers.worker import Job
 
 ROOT = Path(__file__).parent.parent
@@ -45,8 +45,7 @@ def help_ratio() -> tuple[float, float]:
 def worker_starts(folder: Path) -> list[float]:
     """Seconds from asking the warm server for a worker until that worker claims points."""
     file = load(ROOT / "studies" / "random.yaml", ["n_trials=1", "epochs=1"])
-    text = (ROOT / "objective.py").read_text()
-    start_fork_server(warmth_of(file, text), 1)
+    prepare_for(file, ROOT)
     call_in_child(len, [])  # the server answers once it is warm
     storage = open_storage(f"sqlite:///{folder}/hpo.db", create=True)
     stored = launch(storage, file, ROOT).stored

@@ -153,14 +153,14 @@ def _opened(url: str, *, create: bool = False) -> Iterator[Storage]:
 
 def _stock(file: study_file.StudyFile, folder: Path, stored: int) -> Callable[[], Costs]:
     study = optuna.create_study(
-        storage=f"sqlite:///{folder}/stock.db", study_name="cost", sampler=make_sampler(file, 1)
+        storage=f"sqlite:///{folder}/stock.db", study_name="cost", sampler=_stock_sampler(file)
     )
     space: dict[str, Any] = {}
     exec(OBJECTIVE, space)
     study.optimize(space["objective"], n_trials=N_TEMPLATES)
     _copy_trials(folder / "stock.db", stored)
     study = optuna.load_study(
-        storage=f"sqlite:///{folder}/stock.db", study_name="cost", sampler=make_sampler(file, 1)
+        storage=f"sqlite:///{folder}/stock.db", study_name="cost", sampler=_stock_sampler(file)
     )
 
     def block() -> Costs:
@@ -171,6 +171,13 @@ def _stock(file: study_file.StudyFile, folder: Path, stored: int) -> Callable[[]
         return [after - before for before, after in itertools.pairwise(ends)]
 
     return block
+
+
+def _stock_sampler(file: study_file.StudyFile) -> optuna.samplers.BaseSampler:
+    """Optuna's own class with the arguments that we give it."""
+    if file.method == "tpe":
+        return optuna.samplers.TPESampler(multivariate=True, constant_liar=True, seed=1)
+    return make_sampler(file, 1)
 
 
 def _copy_trials(database: Path, stored: int) -> None:

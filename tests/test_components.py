@@ -244,12 +244,13 @@ def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyP
 def test_tpe_that_is_told_its_space_draws_what_optunas_own_draws(tmp_path: Path) -> None:
     space = {"x": {"low": -1.0, "high": 1.0}, "c": {"choices": ["a", "b"]}, "one": {"choices": [1]}}
     file = study_file(tmp_path, method="tpe", search_space=space)
-    drawn = []
+    drawn, seen = [], {}  # type: ignore[var-annotated]
     for told in (True, False):
         study = optuna.create_study()
         for seed in range(25):
             own = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-            study.sampler = make_sampler(file, seed) if told else own
+            study.sampler = make_sampler(file, seed, seen) if told else own
             study.optimize(lambda t: file.search_space.suggest(t)["x"] ** 2, n_trials=1)  # type: ignore[union-attr]
         drawn.append([trial.params for trial in study.trials])
     assert drawn[0] == drawn[1]
+    assert [len(rows) for rows in seen.values()] == [24]  # each finished trial was read once

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hpo.spaces.keys import ParameterKeys
 from hpo.study_files.claims import KINDS, ClaimKeys
 from hpo.study_files.components import METHODS, pruner_names
+from hpo.study_files.keys import StudyKeys
 from hpo.study_files.schema import spaces_schema, study_schema
 from hpo.study_files.study_file import load
-from hpo.study_files.keys import StudyKeys
 from hpo.yaml_files.source import read
 from tests.space_strategies import spaces
 

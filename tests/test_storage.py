@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import optuna
 import pytest
 from sqlalchemy import text
 
+from hpo.databases.database_schema import OPTUNA_REVISION
 from hpo.databases.storage import mask_password, open_storage
 from hpo.errors import MissingPackage, StorageError
 
@@ -86,6 +90,41 @@ def test_a_read_only_storage_cannot_write(storage_url: str) -> None:
     with pytest.raises(optuna.exceptions.StorageInternalError):
         storage.optuna.create_new_study([optuna.study.StudyDirection.MINIMIZE], "no")
     storage.close()
+
+
+def test_new_tables_are_marked_as_optuna_marks_them(tmp_path: Path, sqlite_url: str) -> None:
+    open_storage(sqlite_url, create=True).close()
+    stock = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/stock.db")
+    stock.engine.dispose()
+    assert stock.get_head_version() == OPTUNA_REVISION
+    marks = {}
+    for name in ("hpo.db", "stock.db"):
+        with contextlib.closing(sqlite3.connect(tmp_path / name)) as connection:
+            tables = "SELECT sql FROM sqlite_master WHERE name = 'alembic_version'"
+            (made,) = connection.execute(tables).fetchone()
+            rows = [
+                connection.execute(f"SELECT * FROM {table}").fetchall()
+                for table in ("version_info", "alembic_version")
+            ]
+            marks[name] = ("".join(made.split()), rows)
+    assert marks["hpo.db"] == marks["stock.db"]
+
+
+def test_opening_does_not_import_alembic(sqlite_url: str) -> None:
+    code = (
+        "import sys; from hpo.databases.storage import open_storage\n"
+        f"for create in (True, False): open_storage({sqlite_url!r}, create=create).close()\n"
+        "assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_tables_of_another_revision_are_refused(tmp_path: Path, sqlite_url: str) -> None:
+    open_storage(sqlite_url, create=True).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "hpo.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
+    with pytest.raises(StorageError, match="optuna storage upgrade"):
+        open_storage(sqlite_url)
 
 
 def test_braces_in_a_path_are_no_template(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from hpo.errors import FileFaults
 from hpo.plan import make_plan
 from hpo.spaces.search_space import SearchSpace
-from hpo.study_files.study_file import Component, StudyFile, load, project_folder
 from hpo.study_files.keys import parse_duration
+from hpo.study_files.study_file import Component, StudyFile, load, project_folder
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = sorted(ROOT.glob("studies/**/*.yaml"))

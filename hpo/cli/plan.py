@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 def plan_command(file: Path, n_trials: int | None, changes: tuple[str, ...], style: str) -> None:
     """Check FILE and print its points and their count; nothing is created."""
     from hpo import console
-    from hpo.runs.running import check
     from hpo.study_files.study_file import load, project_folder
+    from hpo.workers.fork_server import prepare_for
 
     overrides = [*changes, *([f"n_trials={n_trials}"] if n_trials is not None else [])]
-    plan = check(load(file, overrides), project_folder(file), console.tell_to_wait)
+    study, project = load(file, overrides), project_folder(file)
+    prepare_for(study, project)  # first: it takes as long as the import that follows
+
+    from hpo.runs.running import check
+
+    plan = check(study, project, console.tell_to_wait)
     known = [point for point in plan.points if point.params is not None]
     if known or style != "table":
         console.print_rows([_row(point) for point in known], style)

@@ -116,6 +116,10 @@ def _run_one(
     source: tuple[str | None, str] | None,
     wishes: Wishes,
 ) -> int:
+    from hpo.workers.fork_server import prepare_for
+
+    prepare_for(file, project)  # first of all: it takes as long as the imports that follow
+
     from hpo.console import tell_to_wait
     from hpo.runs.launch import launch
     from hpo.runs.running import check

@@ -11,7 +11,7 @@ from rich.console import Group
 from hpo import console
 from hpo.errors import UserError
 from hpo.reporting.trials import best_settings, best_trials, failures, state_counts, workers
-from hpo.workers.processes import trial_log
+from hpo.workers.logs import trial_log
 
 if TYPE_CHECKING:
     from hpo.ledger.stored_study import StoredStudy

@@ -13,15 +13,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, TypeVar
 
 import sqlalchemy
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
+from optuna.storages._rdb.storage import _VersionManager
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import scoped_session, sessionmaker
 
+from hpo.databases.database_schema import has_current_schema
 from hpo.databases.lean_storage import LeanStorage
 from hpo.errors import StorageError
 
@@ -43,13 +47,24 @@ class AtomicStorage(LeanStorage):
     """
 
     def __init__(self, url: str, engine_kwargs: dict[str, Any]) -> None:
-        # Optuna formats its URL as a template.
-        template = url.replace("{", "{{").replace("}", "}}")
-        super().__init__(template, engine_kwargs, skip_table_creation=True)
+        # Not by Optuna's constructor, which imports alembic, half a second, to read one row.
+        self._set_default_engine_kwargs_for_mysql(url, engine_kwargs)
+        self.url, self.engine_kwargs, self.skip_compatibility_check = url, engine_kwargs, False
+        self.heartbeat_interval = self.grace_period = None
+        self.heartbeat_stale_trial_callback = self.failed_trial_callback = None
+        self.engine = sqlalchemy.create_engine(url, **engine_kwargs)
+        self.scoped_session = scoped_session(sessionmaker(bind=self.engine))
+        if not has_current_schema(self.engine):
+            self._version_manager.check_table_schema_compatibility()
         self._local = threading.local()
         event.listen(self.scoped_session, "after_begin", self._run_alongside)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "begin", self._take_write_lock)
+
+    @cached_property
+    def _version_manager(self) -> _VersionManager:  # type: ignore[override]  # made when asked for
+        """Optuna's own judge of the schema; making it marks tables that are new."""
+        return _VersionManager(self.url, self.engine, self.scoped_session)
 
     @contextmanager
     def alongside(self, statements: Alongside) -> Iterator[None]:

@@ -5,14 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import optuna
 from optuna.storages._rdb import models  # Optuna makes its tables only in a constructor
-from sqlalchemy import URL, Connection, Engine, inspect, select, text
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from hpo.databases.tables import METADATA, SCHEMA, SCHEMA_VERSION
 from hpo.errors import StorageError
 
+OPTUNA_REVISION = "v3.2.0.a"  # of the tables, in the words of Optuna 5's migrations
+_ALEMBIC = Table(  # as alembic makes it
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 _CREATION_LOCK = 5_170_266  # any number, the same in every process: PostgreSQL's advisory lock
 
 
@@ -46,8 +67,11 @@ def create_tables(engine: Engine) -> None:
     Raises:
         StorageError: Ours are there, but of another version.
     """
+    is_new = not inspect(engine).has_table("studies")
     models.BaseModel.metadata.create_all(engine)
     with engine.begin() as connection:
+        if is_new:
+            _mark_revision(connection)
         METADATA.create_all(connection)
         version = connection.execute(select(SCHEMA.c.version)).scalar()
         if version is None:
@@ -70,3 +94,23 @@ def require_optuna(connection: Connection, url: URL) -> None:
         return
     found = "holds no studies yet" if not tables else "is not an Optuna database"
     raise StorageError(f"{mask_password(str(url))}: this database {found}.")
+
+
+def has_current_schema(engine: Engine) -> bool:
+    """Whether Optuna's tables are of the revision that Optuna 5 makes, and marked so."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table(_ALEMBIC.name):
+            return False
+        return connection.scalars(select(_ALEMBIC.c.version_num)).all() == [OPTUNA_REVISION]
+
+
+def _mark_revision(connection: Connection) -> None:
+    """Mark new tables as Optuna's constructor does, without alembic, half a second to import."""
+    version_info = {
+        "version_info_id": 1,
+        "schema_version": models.SCHEMA_VERSION,
+        "library_version": optuna.__version__,
+    }
+    connection.execute(insert(models.VersionInfoModel.__table__).values(version_info))
+    _ALEMBIC.create(connection)
+    connection.execute(insert(_ALEMBIC).values(version_num=OPTUNA_REVISION))

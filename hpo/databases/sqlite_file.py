@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import URL, Engine, event
 
-from hpo.databases.atomic_storage import SQLITE_TIMEOUT_S, AtomicStorage
+from hpo.databases.atomic_storage import SQLITE_TIMEOUT_S
 from hpo.databases.database_schema import create_tables
 from hpo.errors import StorageError
 
@@ -55,7 +55,6 @@ def make_file(path: Path) -> None:
             engine = make_engine(url, read_only=False)
             create_tables(engine)
             engine.dispose()
-            AtomicStorage(url.render_as_string(), {}).engine.dispose()
             _link_into_place(aside, path)
     except OSError as error:
         raise StorageError(f"{path} cannot be made: {error.strerror}.") from None

@@ -21,7 +21,7 @@ from hpo.databases.tables import DatabaseClock
 from hpo.doctor.finding import Finding
 from hpo.errors import UserError
 from hpo.ledger.stored_study import list_stored
-from hpo.workers.processes import LOG_FOLDER
+from hpo.workers.logs import LOG_FOLDER
 
 if TYPE_CHECKING:
     from hpo.training.sources import RawFiles

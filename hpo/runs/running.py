@@ -20,8 +20,7 @@ from hpo.runs.supervisor import Ending, RunOptions, Supervisor, Why
 from hpo.runs.tally import Tally
 from hpo.study_files.study_file import StudyFile
 from hpo.workers import devices, limits, objective_file
-from hpo.workers.processes import call_in_child, start_fork_server
-from hpo.workers.warm import Warmth
+from hpo.workers.fork_server import call_in_child, prepare_for
 
 N_CHECKED = 2000  # planned settings that the objective's `check` is asked about
 N_DRAWN = 200  # settings drawn for it where the sampler decides
@@ -51,15 +50,6 @@ class Finished:
         return 0
 
 
-def warmth_of(file: StudyFile, objective_text: str) -> Warmth:
-    """What the fork server should have ready for this objective."""
-    names = objective_file.imports_of(objective_text)
-    trainer = any(name.startswith("hpo.training") for name in names)
-    torch = trainer or any(name.split(".")[0] == "torch" for name in names)
-    settings = {**file.fixed, **(file.baseline or {})} if trainer else {}
-    return Warmth(torch, trainer, settings)
-
-
 def check(file: StudyFile, project: Path, on_wait: Callable[[], None]) -> Plan:
     """Plan a study, and have its objective imported and asked in a child process.
 
@@ -71,8 +61,7 @@ def check(file: StudyFile, project: Path, on_wait: Callable[[], None]) -> Plan:
     Raises:
         ObjectiveError: The objective is missing, cannot be imported, or refuses settings.
     """
-    text = objective_file.read_text(file.objective, project)
-    start_fork_server(warmth_of(file, text), file.threads or 1)
+    prepare_for(file, project)
     plan = make_plan(file)
     asked = settings_to_check(plan)
     call_in_child(_check_objective, file.objective, project, asked, on_wait=on_wait)

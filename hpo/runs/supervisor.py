@@ -19,7 +19,8 @@ from hpo.ledger.stored_study import StoredStudy
 from hpo.runs.signals import SignalNotes, noting_signals
 from hpo.workers.devices import Slot
 from hpo.workers.leases import STOP
-from hpo.workers.processes import WorkerProcess, identify, log_path, start_worker
+from hpo.workers.logs import log_path
+from hpo.workers.processes import WorkerProcess, identify, start_worker
 from hpo.workers.worker import Event, Job
 
 TICK_S = 0.2

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import CoreSchema, core_schema
 
-from hpo.spaces.parameters import Condition, Parameter
 from hpo.spaces.layout import Layout, ListShape, lay_out
+from hpo.spaces.parameters import Condition, Parameter
 from hpo.yaml_files.faults import Faulty, Finding, near_miss
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
-from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from hpo.errors import MissingPackage
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
+    from hpo.study_files.declared_tpe import Seen
     from hpo.study_files.study_file import StudyFile
 
 SAMPLERS = {
@@ -73,12 +72,13 @@ def missing_package(name: str) -> str | None:
     return f"'{name}' needs the package {package}, which is not installed: {command}"
 
 
-def make_sampler(study: StudyFile, seed: int) -> BaseSampler:
+def make_sampler(study: StudyFile, seed: int, seen: Seen | None = None) -> BaseSampler:
     """Make the Optuna sampler of a study.
 
     Args:
         study: The resolved study.
         seed: The sampler's seed for one point (`plan.sampler_seed`).
+        seen: What the samplers of this study in this process remember of finished trials.
 
     Raises:
         MissingPackage: If the method needs a package that is not installed.
@@ -94,16 +94,15 @@ def make_sampler(study: StudyFile, seed: int) -> BaseSampler:
         arguments = {**_tpe_defaults(conditional, len(study.directions)), **arguments}
         arguments["group"] = arguments["group"] and arguments.get("multivariate") is not False
         if space is not None and not conditional and not arguments["group"]:
-            return _declared_tpe(space.distributions(), {**arguments, "seed": seed})
+            told = {"declared": space.distributions(), "seen": {} if seen is None else seen}
+            return _declared_tpe({**arguments, **told, "seed": seed})
     return build_sampler(Component(name=method, arguments=arguments), seed, study.seed)
 
 
-def _declared_tpe(
-    declared: Mapping[str, BaseDistribution], arguments: Mapping[str, Any]
-) -> BaseSampler:
+def _declared_tpe(arguments: Mapping[str, Any]) -> BaseSampler:
     from hpo.study_files.declared_tpe import DeclaredTPESampler
 
-    sampler: BaseSampler = _quietly(partial(DeclaredTPESampler, declared), arguments)
+    sampler: BaseSampler = _quietly(DeclaredTPESampler, arguments)
     return sampler
 
 

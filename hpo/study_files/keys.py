@@ -19,8 +19,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from hpo.spaces.parameters import is_number
 from hpo.spaces.keys import ParameterKeys
+from hpo.spaces.parameters import is_number
 from hpo.study_files.claims import ClaimKeys
 from hpo.yaml_files.faults import BRANCH, Path, shown
 

@@ -10,14 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from hpo.errors import Fault, FileFaults
-from hpo.spaces.search_space import SearchSpace
 from hpo.spaces.layout import lay_out
+from hpo.spaces.search_space import SearchSpace
 from hpo.study_files import factors, overrides, rules
 from hpo.study_files.claims import ClaimKeys, read_claim
 from hpo.study_files.component_rules import read_pruner, read_sampler
 from hpo.study_files.components import SAMPLERS, Component
-from hpo.study_files.study_file import StudyFile
 from hpo.study_files.keys import KNOWN, StudyKeys, parse_duration
+from hpo.study_files.study_file import StudyFile
 from hpo.yaml_files.faults import Faulty, Finding, findings_of
 from hpo.yaml_files.faults import Path as DataPath
 from hpo.yaml_files.source import Document, read

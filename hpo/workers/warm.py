@@ -10,34 +10,11 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import hpo.workers.worker  # noqa: F401 (imports Optuna, SQLAlchemy and all of a worker's own modules)
 from hpo.databases.storage import open_storage
 from hpo.errors import HpoError
-
-VARIABLE = "HPO_WARM"
-
-
-@dataclass(frozen=True)
-class Warmth:
-    """What the fork server prepares.
-
-    Attributes:
-        torch: Whether the objective imports torch or the trainer.
-        trainer: Whether the objective imports the trainer.
-        settings: What the study fixes, for the trainer's data and kernels.
-    """
-
-    torch: bool = False
-    trainer: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    def text(self) -> str:
-        """As the environment variable holds it."""
-        return json.dumps(asdict(self))
+from hpo.workers.fork_server import VARIABLE, Warmth
 
 
 def prepare(warmth: Warmth) -> None:

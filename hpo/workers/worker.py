@@ -26,11 +26,13 @@ from hpo.ledger.reaper import reap_worker
 from hpo.ledger.stored_study import StoredStudy, require_stored
 from hpo.plan import sampler_seed
 from hpo.study_files.components import make_pruner, make_sampler
+from hpo.study_files.declared_tpe import Seen
 from hpo.study_space import distributions_of
 from hpo.workers import limits, memory, objective_file
 from hpo.workers.artifacts import ArtifactKeeper
 from hpo.workers.context import DEVICE_VARIABLE
 from hpo.workers.leases import Keeper, Lease, LeasedStudy, LeasedTrial, StopTrial
+from hpo.workers.logs import TRIAL_TITLE
 from hpo.workers.objective_file import LoadedObjective
 from hpo.workers.outcomes import failure, judge
 
@@ -38,7 +40,6 @@ Event = dict[str, Any]
 Send = Callable[[Event], None]
 
 IDLE_S = 0.3
-TRIAL_TITLE = "--- trial "  # begins the part of a worker's log that belongs to a trial
 
 _logger = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ class Worker:
         self._distributions = distributions_of(self._file)
         self._lease = Lease()
         self._pruner = make_pruner(self._file)
+        self._seen: Seen = {}
         self._artifacts = ArtifactKeeper(self._file, job.project)
 
     def run(self, commands: Connection | None) -> None:
@@ -182,12 +184,12 @@ class Worker:
         self._finish(study, trial, claim, outcome, time.monotonic() - started)
 
     def _open_study(self, claim: Claim) -> LeasedStudy:
-        """The study loaded anew, so that nothing Optuna caches outlives a point."""
+        """The study loaded anew, so that nothing a sampler decides with outlives a point."""
         seed = sampler_seed(self._file, claim.number, claim.attempt)
         return LeasedStudy(
             study_name=self._stored.name,
             storage=self._stored.storage.optuna,
-            sampler=make_sampler(self._file, seed),
+            sampler=make_sampler(self._file, seed, self._seen),
             pruner=self._pruner,
         )
 

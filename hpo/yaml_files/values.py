@@ -13,8 +13,8 @@ from typing import Any
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from hpo.errors import Fault
-from hpo.yaml_files.faults import Path, path_text
 from hpo.yaml_files.document import UNPRINTABLE, Document, Place, source_line
+from hpo.yaml_files.faults import Path, path_text
 
 MAX_VALUES = 20_000  # aliases of aliases can make a small file gigantic
 MAX_DEPTH = 40

@@ -17,6 +17,7 @@ from tests.processes.support import (
     assert_exact,
     hpo,
     points,
+    run_leases_out,
     running,
     trials,
     write_project,
@@ -97,6 +98,7 @@ def test_a_full_disk_ends_the_run_with_a_clear_error_and_the_database_stays_read
     shown = hpo(folder, "show", "s", "--storage", url)
     assert shown.returncode == 0, shown.stderr
     remount(small_disk, "size=16m")
+    run_leases_out(url)  # what could not be given back while nothing could be written
     assert hpo(folder, "resume", "s", "--storage", url, "--workers", "2").returncode == 0
     assert_exact(url, 400)
 
@@ -147,6 +149,7 @@ def test_a_limit_on_the_size_of_files_ends_the_run_with_a_clear_error(
     assert "error: " in ran.stderr
     assert "Traceback" not in ran.stderr
     assert hpo(folder, "show", "s", "--storage", url).returncode == 0
+    run_leases_out(url)
     assert hpo(folder, "resume", "s", "--storage", url).returncode == 0
     assert_exact(url, 300)
     assert_at_rest(trials(url))

@@ -1,0 +1,48 @@
+"""The log of a worker: where it is, what a worker writes into it, and the part about one trial."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+LOG_FOLDER = "hpo-logs"
+TRIAL_TITLE = "--- trial "  # begins the part of a worker's log that belongs to a trial
+N_LOG_LINES = 40
+
+
+def log_path(project: Path, study: str, worker: str) -> Path:
+    """The log of one worker."""
+    return project / LOG_FOLDER / _file_name(study) / f"{_file_name(worker.split('/', 1)[-1])}.log"
+
+
+def trial_log(project: Path, study: str, worker: str, number: int) -> list[str]:
+    """The last lines that a worker wrote during one trial; none where its log is not here."""
+    try:
+        text = log_path(project, study, worker).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    lines = text.splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith(TRIAL_TITLE)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        if lines[start].startswith(f"{TRIAL_TITLE}{number} "):
+            return lines[start:end][-N_LOG_LINES:]
+    return []
+
+
+def redirect_output(log: Path) -> None:
+    """Point standard output and error, of libraries too, at the worker's log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for standard in (1, 2):
+        os.dup2(opened, standard)
+    os.close(opened)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", text)
