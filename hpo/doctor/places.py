@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import os
 import shutil
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from hpo.databases.storage import Storage, mask_password, open_storage
 from hpo.databases.tables import DatabaseClock
 from hpo.doctor.finding import Finding
-from hpo.errors import UserError
+from hpo.errors import DataError, UserError
 from hpo.ledger.stored_study import list_stored
 from hpo.workers.logs import LOG_FOLDER
 
@@ -61,17 +58,15 @@ def _dataset_finding(name: str, raw: RawFiles, folders: Sequence[Path]) -> Findi
 
 def _state(path: Path, sha256: str) -> str:
     """`right`, `wrong` or `missing`; a gzipped twin counts as the file."""
-    packed = path.with_name(f"{path.name}.gz")
+    from hpo.training.sources import read_file
+
+    if not path.exists() and not path.with_name(f"{path.name}.gz").exists():
+        return "missing"
     try:
-        if path.is_file():
-            content = path.read_bytes()
-        elif packed.is_file():
-            content = gzip.decompress(packed.read_bytes())
-        else:
-            return "missing"
-    except (OSError, EOFError, zlib.error):
+        read_file(path, sha256)
+    except DataError:
         return "wrong"
-    return "right" if hashlib.sha256(content).hexdigest() == sha256 else "wrong"
+    return "right"
 
 
 def check_storage(url: str) -> Iterator[Finding]:

@@ -187,10 +187,10 @@ def _run(command: list[str], timeout_s: float) -> None:
 
 
 def _read_verified(folder: Path, raw: RawFiles) -> dict[str, bytes]:
-    return {name: _read_one(folder / name, digest) for name, digest in raw.sha256.items()}
+    return {name: read_file(folder / name, digest) for name, digest in raw.sha256.items()}
 
 
-def _read_one(path: Path, digest: str) -> bytes:
+def read_file(path: Path, digest: str) -> bytes:
     """A file's content, from the file itself or from its gzipped twin.
 
     Raises:

@@ -50,13 +50,17 @@ def buildah(folder: Path, *command: str | Path, timeout_s: float = 120) -> str:
     return run("buildah", *store, *command, timeout_s=timeout_s, quiet=True).strip()
 
 
-def make_base(folder: Path) -> None:
-    """Debian's minimal base with this machine's CPython in /usr/local, as the official image."""
+def make_base(folder: Path) -> bool:
+    """Debian's minimal base with this machine's CPython in /usr/local, as the official image.
+
+    Returns:
+        Whether it was there already.
+    """
     images = buildah(folder, "images", "--format", "{{.Name}}").split()
     if len(images) > MOST_IMAGES:
         buildah(folder, "rmi", "--all", "--force")
     elif BASE in images:
-        return
+        return True
     rootfs = folder / "rootfs"
     release = re.findall(r"VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text())[0]
     shutil.rmtree(rootfs, ignore_errors=True)
@@ -72,6 +76,7 @@ def make_base(folder: Path) -> None:
     )
     buildah(folder, "commit", "--quiet", "--rm", container, BASE, timeout_s=300)
     shutil.rmtree(rootfs)
+    return False
 
 
 def copy_python(target: Path) -> None:
@@ -128,10 +133,11 @@ def torch_requirement(folder: Path) -> str:
 
 def build(folder: Path) -> None:
     """Build the repository's Dockerfile."""
-    make_base(folder)
+    # Layers are worth their making only where they are used again.
+    layers = "--layers" if make_base(folder) else "--layers=false"
     volumes = pip_settings(folder)
     arguments = (f"PYTHON_IMAGE={BASE}", f"TORCH={torch_requirement(folder)}")
-    options = ("--pull=never", "--isolation=chroot", "--network=host", "--layers", "--quiet")
+    options = ("--pull=never", "--isolation=chroot", "--network=host", layers, "--quiet")
     given = [f"--build-arg={argument}" for argument in arguments]
     buildah(folder, "bud", *options, *volumes, *given, "--tag", IMAGE, ROOT, timeout_s=1500)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDER = os.environ.get("HPO_IMAGE_FOLDER", str(ROOT / "build" / "image"))
+FOLDER = Path(os.environ.get("HPO_IMAGE_FOLDER", ROOT / "build" / "image"))
 TOOLS = ("buildah", "debootstrap", "unshare")
 
 
@@ -22,11 +22,11 @@ TOOLS = ("buildah", "debootstrap", "unshare")
 )
 def test_the_image_is_built_and_runs_a_study_read_only_and_not_as_root() -> None:
     check = Path(__file__).with_name("check_image.py")
+    FOLDER.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [sys.executable, str(check), FOLDER], capture_output=True, text=True, timeout=2300
+        [sys.executable, str(check), str(FOLDER)], capture_output=True, text=True, timeout=2300
     )
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "image-check.txt").write_text(done.stdout)
+    FOLDER.with_name("image-check.txt").write_text(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "10001" in done.stdout.splitlines()
     assert "tiny is finished" in done.stdout
