@@ -55,14 +55,22 @@ class Server:
 
     def interrupt(self, url: str, seconds: float) -> None:
         """Make the database of `url` unreachable for some seconds, with all connections cut."""
+        with self.outage(url):
+            time.sleep(seconds)
+
+    @contextmanager
+    def outage(self, url: str) -> Iterator[None]:
+        """Make the database of `url` unreachable meanwhile, with all connections cut."""
         name = make_url(url).database
         self.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
         self.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name",
             name=name,
         )
-        time.sleep(seconds)
-        self.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+        try:
+            yield
+        finally:
+            self.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
 
 
 class ThrowawayServer(Server):

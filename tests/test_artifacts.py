@@ -56,7 +56,23 @@ def test_keep_best_keeps_only_the_best_trials_files(tmp_path: Path) -> None:
     assert names == ["trial-1-curves.csv", "trial-1-weights.safetensors"]
     weights = download(tmp_path, next(m for m in metas if "weights" in m.filename))
     assert load_file(weights)["w"].tolist() == [1.0]
-    assert len(list((tmp_path / "kept").iterdir())) == 2
+    assert len([p for p in (tmp_path / "kept").iterdir() if p.name != ".lock"]) == 2
+
+
+def test_of_two_trials_that_end_at_once_the_better_is_kept(tmp_path: Path) -> None:
+    keeper = ArtifactKeeper(study_file(tmp_path, artifacts="kept", keep="best"), tmp_path)
+    study = optuna.create_study(direction="minimize", study_name="s")
+
+    def kept_after(trial: optuna.Trial, value: float) -> set[str]:
+        keeper.keep(trial, [value], {"w": torch.tensor([value])}, None)
+        return {meta.filename for meta in get_all_artifact_meta(study_or_trial=study)}
+
+    better, worse, later = study.ask(), study.ask(), study.ask()
+    assert kept_after(better, 1.0) == {"trial-0-weights.safetensors"}
+    assert kept_after(worse, 2.0) == {"trial-0-weights.safetensors"}
+    study.tell(worse, 2.0)
+    study.tell(better, state=optuna.trial.TrialState.FAIL)  # its lease was lost
+    assert kept_after(later, 1.5) == {"trial-2-weights.safetensors"}
 
 
 def test_a_folder_that_cannot_be_written_costs_no_trial(

@@ -36,6 +36,9 @@ SQLITE_TIMEOUT_S = 60.0
 OUTAGE_S = 60.0  # how long a lost database server is waited for
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.1, 2.0
 
+# Set while this process is in a hurry to end: then no outage is waited for.
+hurry = threading.Event()
+
 _logger = logging.getLogger(__name__)
 
 
@@ -146,7 +149,8 @@ def patient(call: Callable[..., Result], outage_s: float = OUTAGE_S) -> Callable
                 if not is_outage(error) or time.monotonic() - started + delay_s > outage_s:
                     raise
                 _logger.warning("The database does not answer; trying again in %.1f s.", delay_s)
-            time.sleep(delay_s)
+                if hurry.wait(delay_s):
+                    raise
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
 
     return tried

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from hpo.databases.atomic_storage import hurry
+
 
 class SignalNotes:
     """How often the user asked to stop."""
@@ -16,8 +18,10 @@ class SignalNotes:
         self.count = 0
 
     def note(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Count one; the loop will see it."""
+        """Count one; the loop will see it, and after the second it waits for no database."""
         self.count += 1
+        if self.count > 1:
+            hurry.set()
 
 
 @contextmanager
@@ -33,3 +37,4 @@ def noting_signals() -> Iterator[SignalNotes]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+        hurry.clear()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import logging
 import mimetypes
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
 
 WEIGHTS, CURVES = "weights.safetensors", "curves.csv"
+_KEPT = "hpo:kept"  # a system attribute: whose files are kept, and their values
 _NAMESPACE = uuid.UUID("5170266a-0000-5000-8000-000000000000")
 _logger = logging.getLogger(__name__)
 
@@ -57,26 +60,19 @@ class ArtifactKeeper:
         """
         if self._folder is None or not values:
             return
-        if self._keep_best and not _is_best(trial.study, values):
-            return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             store = FileSystemArtifactStore(str(self._folder))
             with tempfile.TemporaryDirectory() as folder:
-                files = list(_write(Path(folder), weights, curves))
-                self._upload(store, trial, files)
+                files = _write(Path(folder), weights, curves)
+                if self._keep_best:
+                    with _turn(self._folder):
+                        _replace_worse(store, trial, values, files)
+                    return
+                for path in files:
+                    upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
         except OSError as error:
             _logger.warning("The files of trial %d are not kept: %s", trial.number, error)
-
-    def _upload(
-        self, store: FileSystemArtifactStore, trial: optuna.Trial, files: Sequence[Path]
-    ) -> None:
-        if not self._keep_best:
-            for path in files:
-                upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
-            return
-        for path in files:
-            _replace(store, trial, path)
 
 
 def _write(
@@ -97,13 +93,50 @@ def _write(
     return written
 
 
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """One worker at a time decides whose files stay: two may end in the same moment."""
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _replace_worse(
+    store: FileSystemArtifactStore,
+    trial: optuna.Trial,
+    values: Sequence[float],
+    files: Sequence[Path],
+) -> None:
+    study = trial.study
+    if not _is_best(study, values):
+        return
+    for path in files:
+        _replace(store, trial, path)
+    kept = json.dumps({"trial": trial._trial_id, "values": list(values)})  # noqa: SLF001
+    study._storage.set_study_system_attr(study._study_id, _KEPT, kept)  # noqa: SLF001
+
+
 def _is_best(study: optuna.Study, values: Sequence[float]) -> bool:
-    """Whether a value beats every complete trial; with several objectives, none dominates it."""
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    """Whether a value beats every complete trial's, and that of the kept files' trial.
+
+    That one may not be told yet; if it failed in the end, it does not count. With several
+    objectives: whether none dominates it.
+    """
     signs = [1 if d == optuna.study.StudyDirection.MAXIMIZE else -1 for d in study.directions]
     mine = [sign * value for sign, value in zip(signs, values, strict=True)]
-    others = ([s * v for s, v in zip(signs, t.values, strict=True)] for t in trials)
+    others = ([s * v for s, v in zip(signs, other, strict=True)] for other in _rivals(study))
     return not any(all(o >= m for o, m in zip(other, mine, strict=True)) for other in others)
+
+
+def _rivals(study: optuna.Study) -> Iterator[Sequence[float]]:
+    storage, study_id = study._storage, study._study_id  # noqa: SLF001 (as optuna.artifacts)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        yield trial.values
+    kept = storage.get_study_system_attrs(study_id).get(_KEPT)
+    if kept is not None:
+        found = json.loads(kept)
+        if storage.get_trial(found["trial"]).state == TrialState.RUNNING:
+            yield found["values"]
 
 
 def _replace(store: FileSystemArtifactStore, trial: optuna.Trial, path: Path) -> None:

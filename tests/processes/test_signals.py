@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import Server
 from tests.processes.support import (
     DEAF,
     Run,
@@ -17,6 +18,7 @@ from tests.processes.support import (
     hurry,
     kill,
     points,
+    run_leases_out,
     running,
     trials,
     wait_until,
@@ -61,6 +63,26 @@ def test_ctrl_c_twice_ends_a_deaf_objective_at_once(folder: Path, sqlite_url: st
         run.wait_for("stopping")
         run.interrupt()
         assert_stopped_with_all_points(run, sqlite_url, 2)
+
+
+def test_ctrl_c_twice_waits_for_no_database(
+    folder: Path, postgres_server: Server, postgres_url: str
+) -> None:
+    file = write_project(folder, n_trials=4, fixed=LONG)
+    with running(folder, "run", file, "--storage", postgres_url, "--devices", "cpu*2") as run:
+        run.wait_for("epoch", 3)
+        with postgres_server.outage(postgres_url):
+            time.sleep(2.0)  # by now the supervisor is waiting for it
+            run.interrupt()
+            time.sleep(0.5)
+            run.interrupt()
+            assert run.end() == 2
+        assert "Traceback" not in run.errors
+        assert run.errors.splitlines()[-1].startswith("error: postgresql+psycopg://"), run.errors
+    run_leases_out(postgres_url)
+    hurry(folder)
+    assert hpo(folder, "resume", "s", "--storage", postgres_url).returncode == 0
+    assert_exact(postgres_url, 4)
 
 
 def test_a_deaf_objective_is_ended_after_its_grace(folder: Path, sqlite_url: str) -> None:
