@@ -132,14 +132,13 @@ def test_importing_hpo_and_its_help_is_light() -> None:
     assert not heavy & loaded_by(RUN_CLI, "--help")
 
 
-@pytest.mark.parametrize("command", ["plan objective.yaml", "run objective.yaml", "list", "show s"])
-def test_the_command_itself_never_imports_torch(project: Path, command: str) -> None:
+def test_the_command_itself_never_imports_torch(project: Path) -> None:
     (project / "objective.yaml").write_text(
         "method: random\nn_trials: 2\nstudy: s\ndirection: minimize\n"
         "search_space: {x: {low: -10.0, high: 10.0}}\n"
     )
-    loaded_by(RUN_CLI, "run", "objective.yaml", "--workers", "1")
-    assert "torch" not in loaded_by(RUN_CLI, *command.split())
+    for command in ("plan objective.yaml", "run objective.yaml --workers 1", "list", "show s"):
+        assert "torch" not in loaded_by(RUN_CLI, *command.split()), command
 
 
 def test_reporting_needs_no_torch_and_training_no_optuna() -> None:

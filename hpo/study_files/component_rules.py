@@ -68,7 +68,7 @@ def read_pruner(value: Any, epochs: int | None) -> tuple[Component | None, list[
 
 def _named(value: Any) -> tuple[str, dict[str, Any], list[Finding]]:
     """Split a component as written into its name and arguments."""
-    if value is None:
+    if value in (None, "none"):
         return "none", {}, []
     if isinstance(value, dict) and len(value) == 1:
         [(name, arguments)] = value.items()

@@ -49,7 +49,7 @@ def test_each_bad_trial_fails_with_its_reason_and_the_others_are_done(
     assert "its worker was killed by SIGKILL" in shown
 
 
-def test_retry_failed_frees_the_points_that_failed(folder: Path, storage_url: str) -> None:
+def test_retry_failed_frees_the_points_that_failed(folder: Path, sqlite_url: str) -> None:
     once = """
 from pathlib import Path
 
@@ -60,14 +60,14 @@ def objective(trial):
     return trial.suggest_float("x", 0.0, 1.0)
 """
     file = write_project(folder, once, n_trials=4, fixed={})
-    url = ("--storage", storage_url, "--workers", "1")
+    url = ("--storage", sqlite_url, "--workers", "1")
     assert hpo(folder, "run", file, *url).returncode == 1
     assert hpo(folder, "run", file, *url).returncode == 1
     (folder / "mended").touch()
     retried = hpo(folder, "run", file, *url, "--retry-failed")
     assert retried.returncode == 0
     assert "2 failed points are free again" in retried.stderr
-    assert_exact(storage_url, 4)
+    assert_exact(sqlite_url, 4)
 
 
 def test_a_study_whose_every_trial_fails_stops_early_with_the_first_reason(

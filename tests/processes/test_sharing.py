@@ -178,7 +178,7 @@ def test_the_stock_command_of_optuna_reads_what_a_run_left(folder: Path, storage
 
 
 def test_an_objective_written_for_plain_optuna_runs_unchanged(
-    folder: Path, storage_url: str
+    folder: Path, sqlite_url: str
 ) -> None:
     objective = """
 import optuna
@@ -202,7 +202,7 @@ def objective(trial):
         direction="minimize",
         pruner="median",
     )
-    ran = hpo(folder, "run", file, "--storage", storage_url, "--workers", "2")
+    ran = hpo(folder, "run", file, "--storage", sqlite_url, "--workers", "2")
     assert ran.returncode == 0, ran.stderr
-    assert_exact(storage_url, 20)
-    assert {"kind", "x"} <= set(trials(storage_url)[0].params)
+    assert_exact(sqlite_url, 20)
+    assert {"kind", "x"} <= set(trials(sqlite_url)[0].params)

@@ -15,30 +15,30 @@ from tests.processes.support import (
 )
 
 
-def test_a_finished_study_says_so_and_adds_nothing(folder: Path, storage_url: str) -> None:
+def test_a_finished_study_says_so_and_adds_nothing(folder: Path, sqlite_url: str) -> None:
     file = write_project(folder, n_trials=3)
-    run = ("run", file, "--storage", storage_url, "--workers", "1")
+    run = ("run", file, "--storage", sqlite_url, "--workers", "1")
     assert hpo(folder, *run).returncode == 0
     again = hpo(folder, *run)
     assert again.returncode == 0
     assert "is finished" in again.stdout
     assert "Nothing was added" in again.stdout
-    assert_exact(storage_url, 3)
+    assert_exact(sqlite_url, 3)
 
 
 def test_a_larger_total_appends_and_a_smaller_one_never_takes_away(
-    folder: Path, storage_url: str
+    folder: Path, sqlite_url: str
 ) -> None:
-    url = ("--storage", storage_url, "--workers", "1")
+    url = ("--storage", sqlite_url, "--workers", "1")
     file = write_project(folder, n_trials=3)
     assert hpo(folder, "run", file, *url).returncode == 0
-    before = results(storage_url)
+    before = results(sqlite_url)
     write_study(folder, n_trials=5)
     more = hpo(folder, "run", file, *url)
     assert more.returncode == 0
     assert "2 points were added" in more.stderr
-    assert_exact(storage_url, 5)
-    assert results(storage_url)[:3] == before
+    assert_exact(sqlite_url, 5)
+    assert results(sqlite_url)[:3] == before
     less = hpo(folder, "run", file, *url, "--n-trials", "2")
     assert less.returncode == 2
     assert "has 5 trials and cannot shrink" in less.stderr
@@ -46,7 +46,7 @@ def test_a_larger_total_appends_and_a_smaller_one_never_takes_away(
     file_less = hpo(folder, "run", file, *url)
     assert file_less.returncode == 0
     assert "n_trials stays 5" in file_less.stderr
-    assert_exact(storage_url, 5)
+    assert_exact(sqlite_url, 5)
 
 
 def test_an_edited_study_is_refused_with_the_difference(folder: Path, sqlite_url: str) -> None:
