@@ -1,4 +1,4 @@
-"""The page in a real browser. Its pictures are kept under build/screenshots."""
+"""The page in a real browser; its pictures are kept in HPO_SCREENSHOTS, or build/screenshots."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from .test_publish import store_article
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+BUILD = Path(__file__).parents[2] / "build"
+SCREENSHOTS = Path(os.environ.get("HPO_SCREENSHOTS", BUILD / "screenshots"))
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
