@@ -35,7 +35,7 @@ def prepare(warmth: Warmth) -> None:
 
 
 def _open_a_database() -> None:
-    """Open one for nothing: what that imports on first use would cost each worker 0.3 s."""
+    """Open one for nothing: what is made on first use would cost each worker 0.08 s."""
     with tempfile.TemporaryDirectory() as folder:
         open_storage(f"sqlite:///{folder}/rehearsal.db", create=True).close()
 
