@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,13 +65,7 @@ def run_dashboard(
     from hpo.databases.storage import open_storage
 
     addresses = resolve(host, port)
-    hashes = load_users(users) if users else None
-    token = _token()
-    if hashes is None and token is None and not all(map(is_loopback, addresses)):
-        raise UserError(
-            f"Listening on {host or 'every address'} lets others in, so a login is needed: give "
-            f"--users FILE (add somebody to it by --add-user NAME) or set {TOKEN_VARIABLE}."
-        )
+    hashes, token = _logins(users, host, addresses)
     store = _artifact_store(artifacts)
     storage = open_storage(url, read_only=not writable)
     app = make_app(
@@ -201,6 +195,24 @@ def _stopped_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _logins(
+    users: Path | None, host: str, addresses: Sequence[str]
+) -> tuple[Mapping[str, str] | None, str | None]:
+    """The password hashes and the token that let people in.
+
+    Raises:
+        UserError: There is neither, though others can reach the server.
+    """
+    hashes = load_users(users) if users else None
+    token = _token()
+    if hashes is None and token is None and not all(map(is_loopback, addresses)):
+        raise UserError(
+            f"Listening on {host or 'every address'} lets others in, so a login is needed: give "
+            f"--users FILE (add somebody to it by --add-user NAME) or set {TOKEN_VARIABLE}."
+        )
+    return hashes, token
 
 
 def _token() -> str | None:
