@@ -229,6 +229,7 @@ def _work(launched: Launched, project: Path, choice: Choice, wishes: Wishes) -> 
     if ended is not None:
         finished = Finished(ended, 0.0)
         if wishes.as_json:
+            console.print_json_line(run_words.study_event(launched, choice))
             console.print_json_line(run_words.summary_event(launched, finished, tally))
         else:
             run_words.say_ended(launched, ended, where)

@@ -212,6 +212,8 @@ class Supervisor:
             self._count(worker, event)
         elif kind == "worker_failed":
             self._stop_all(Why.ERROR, event["reason"])
+        elif kind == "worker_down":
+            self._next_look = 0.0  # it may have ended the study: look before another is started
         worker.is_up = worker.is_up or kind == "worker_up"
         worker.has_left = worker.has_left or kind == "worker_down"
         self._emit(worker, event)

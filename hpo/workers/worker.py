@@ -118,6 +118,7 @@ class Worker:
             abandon=self._abandon,
             grace_s=self._file.stop_grace_s,
         )
+        self._lease.stop_reason = self._ledger.stop_requested(self._job.since)
         keeper.start()
         self._send({"event": "worker_up", "device": self._job.device, "pid": os.getpid()})
         try:

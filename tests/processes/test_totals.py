@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from hpo.databases.storage import open_storage
+from hpo.ledger.points import WorkerIdentity
+from hpo.runs.launch import launch
+from hpo.study_files.study_file import load
+from hpo.workers.context import DEVICE_VARIABLE
+from hpo.workers.worker import Event, Job, work
 from tests.processes.support import (
     STEADY,
     assert_exact,
@@ -101,3 +109,28 @@ def test_a_target_that_is_reached_ends_the_study_with_exit_code_zero(
     again = hpo(folder, "run", file, "--storage", sqlite_url, "--workers", "1")
     assert again.returncode == 0
     assert len(trials(sqlite_url)) == 1
+
+
+def test_a_study_that_ended_itself_gets_no_trial_more(folder: Path, sqlite_url: str) -> None:
+    stopper = "def objective(trial):\n    trial.study.stop()\n    return 0.0\n"
+    file = write_project(folder, stopper, n_trials=30, fixed={})
+    for n in range(1, 4):
+        ran = hpo(folder, "run", file, "--storage", sqlite_url, "--workers", "1")
+        assert ran.returncode == 0, ran.stderr
+        assert len(trials(sqlite_url)) == n
+
+
+def test_a_worker_that_comes_after_a_request_to_stop_claims_nothing(
+    folder: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DEVICE_VARIABLE, "")  # the worker sets it
+    storage = open_storage(sqlite_url, create=True)
+    study = launch(storage, load(write_project(folder, n_trials=3)), folder).stored
+    since = study.ledger.clock()
+    study.ledger.request_stop("enough")
+    storage.close()
+    identity = WorkerIdentity("here/cpu#0/1", "here", "this-kernel")
+    events: list[Event] = []
+    work(Job(sqlite_url, "s", folder, identity, "cpu", {}, since), events.append)
+    assert [event["event"] for event in events] == ["worker_up"]
+    assert trials(sqlite_url) == []
