@@ -3,7 +3,7 @@
 Both run the shipped objective on random points of small MLPs, taking turns; printed are the
 seconds from the first trial's start to the end of the last one, start-up excluded, and their ratio.
 
-    python -m benchmarks.scaling [--trials 12] [--epochs 2] [--rounds 3]
+    python -m benchmarks.scaling [--trials 24] [--epochs 2] [--rounds 3]
 """
 
 from __future__ import annotations
