@@ -3,6 +3,7 @@
 HpoError                     1   the study is incomplete, a trial failed for good
 ├── UserError                2   wrong usage: the message alone is shown, never a traceback
 │   ├── FileFaults           2   every fault of a study file or search space, with its lines
+│   ├── SettingsFaults       2   every fault of a training run's settings, with its keys
 │   ├── StorageError         2   a database that cannot be opened, read or written
 │   ├── ObjectiveError       2   an objective that is missing, cannot be imported, refuses
 │   ├── DeviceError          2   a device that this machine does not have
@@ -13,7 +14,7 @@ HpoError                     1   the study is incomplete, a trial failed for goo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -86,3 +87,22 @@ class FileFaults(UserError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class SettingsFaults(UserError):
+    """Every fault of a training run's settings at once.
+
+    Attributes:
+        faults: The path of each, such as ``("dropout", 1)``, and what is wrong there.
+    """
+
+    def __init__(self, faults: Iterable[tuple[tuple[str | int, ...], str]]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{_key(path)}: {text}" for path, text in self.faults)
+
+
+def _key(path: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else part for part in path)

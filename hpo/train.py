@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hpo.errors import DeviceError, FileFaults, UserError
+from hpo.errors import DeviceError, FileFaults, SettingsFaults, UserError
 from hpo.training.settings import MLPSettings
 from hpo.workers.devices import thread_environment
 from hpo.yaml_files.source import Document, Place, parse_value
@@ -119,10 +119,8 @@ def settings_of(document: Document, changes: Sequence[str], seed: int | None) ->
         document.put(("seed",), seed, Place(f"--seed {seed}", 0))
     try:
         settings = MLPSettings.from_mapping(document.data)
-    except UserError as error:
-        for line in str(error).splitlines():
-            name, _, text = line.partition(": ")
-            document.add(((name,), text))
+    except SettingsFaults as error:
+        document.add(*error.faults)
     if document.faults:
         raise FileFaults(sorted(document.faults, key=lambda fault: fault.line))
     return settings

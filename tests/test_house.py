@@ -31,7 +31,7 @@ ROOMS = (
 )
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
 # Rooms beside the list, and the last level of it that they may import.
-ASIDE = {"training": LEVEL["errors"], "reporting": LEVEL["plan"]}
+ASIDE = {"training": LEVEL["yaml_files"], "reporting": LEVEL["plan"]}
 # Who may import them.
 VISITORS = {
     "training": {"train", "reproduction", "workers.warm", "cli"},

@@ -163,12 +163,12 @@ def test_all_faults_of_a_settings_file_come_at_once_with_their_lines(
     assert _exit_code(["train", "s.yaml", "--set", "batch_size=big", "--set", "sed=1"]) == 2
     said = capsys.readouterr().err
     for part in (
-        "s.yaml:1: epochs: must be an integer >= 1, but got 0",
-        "s.yaml:2: lerning_rate: the trainer has no such setting. Did you mean 'learning_rate'?",
+        "s.yaml:1: epochs: must be at least 1, but got 0.",
+        "s.yaml:2: lerning_rate: unknown setting 'lerning_rate'. Did you mean 'learning_rate'?",
         "    2 | lerning_rate: 1",
         "s.yaml:4: loss: this key is given twice.",
-        "--set batch_size=big: batch_size: must be an integer >= 1, but got 'big'",
-        "--set sed=1: sed: the trainer has no such setting. Did you mean 'seed'?",
+        "--set batch_size=big: batch_size: must be a whole number, but got 'big'.",
+        "--set sed=1: sed: unknown setting 'sed'. Did you mean 'seed'?",
     ):
         assert part in said
     assert "Traceback" not in said

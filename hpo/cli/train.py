@@ -55,8 +55,6 @@ def train_command(
     **options: Any,
 ) -> int:
     """Train one MLP: by its defaults, a settings file, or a stored trial; print each epoch."""
-    from dataclasses import replace
-
     from hpo.train import check_target, settings_of
 
     wishes = Wishes(**options)
@@ -65,7 +63,7 @@ def train_command(
             raise UserError("--save keeps the weights of one run: leave --seeds out.")
         check_target(wishes.save)
     settings = settings_of(_document(file, study, trial, storage), changes, seed)
-    planned = [replace(settings, seed=settings.seed + i) for i in range(seeds or 1)]
+    planned = [settings.with_seed(settings.seed + i) for i in range(seeds or 1)]
     try:
         runs = [_train(one, wishes, f"seed {one.seed}  " if seeds else "") for one in planned]
     except KeyboardInterrupt:

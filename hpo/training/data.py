@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hpo.errors import DataError, UserError
+from hpo.errors import DataError, SettingsFaults
 from hpo.training.settings import NAMED_DATASETS
 from hpo.training.sources import read_raw
 
@@ -98,14 +98,15 @@ class Dataset:
         """Hold ``validation_size`` training images out; 0 evaluates on the test part.
 
         Raises:
-            UserError: Nothing would be left to train on.
+            SettingsFaults: Nothing would be left to train on.
         """
         n_train = len(self.train.labels)
         if validation_size >= n_train:
-            raise UserError(
-                f"validation_size: must be below the {n_train} training images of {self.name}, "
-                f"but got {validation_size}"
+            message = (
+                f"must be below the {n_train} training images of {self.name}, "
+                f"but got {validation_size}."
             )
+            raise SettingsFaults([(("validation_size",), message)])
         if validation_size == 0:
             return Split(np.arange(n_train), "test", np.arange(len(self.test.labels)))
         # numpy promises that RandomState's streams never change.

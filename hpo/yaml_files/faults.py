@@ -37,8 +37,13 @@ def path_text(path: Path) -> str:
 
 def near_miss(word: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` with a leading space, or nothing when no word is close."""
-    close = get_close_matches(word[:100], list(known), n=1, cutoff=0.65)
+    known = list(known)
+    close = [*_close(word, known), *_close(word.lower(), known)]
     return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def _close(word: str, known: list[str]) -> list[str]:
+    return get_close_matches(word[:100], known, n=1, cutoff=0.65)
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
@@ -62,6 +67,7 @@ def shown(value: Any) -> str:
 
 _TYPES = {
     "int_type": "must be a whole number",
+    "finite_number": "must be a finite number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "string_type": "must be text",
@@ -79,28 +85,32 @@ _LIMITS = {
 }
 
 
-def findings_of(error: ValidationError, known: Mapping[Path, Iterable[str]]) -> Iterator[Finding]:
+def findings_of(
+    error: ValidationError, known: Mapping[Path, Iterable[str]], what: str = "key"
+) -> Iterator[Finding]:
     """Turn pydantic's errors into our own words.
 
     Args:
         error: What validation raised.
         known: The keys allowed at a place, for near misses; ``(...)`` with the path's names,
             where ``"*"`` stands for any name.
+        what: What an unknown key is called.
 
     Yields:
         A path into the plain data and the message for it.
     """
     for details in error.errors(include_url=False):
         path = tuple(part for part in details["loc"] if not str(part).startswith(BRANCH))
-        yield path, _message(details, path, known)
+        if details["type"] == "extra_forbidden":
+            yield path, unknown(what, str(path[-1]), _known_at(path[:-1], known))
+        else:
+            yield path, _message(details)
 
 
-def _message(details: ErrorDetails, path: Path, known: Mapping[Path, Iterable[str]]) -> str:
+def _message(details: ErrorDetails) -> str:
     kind, value, limits = details["type"], details["input"], details.get("ctx", {})
-    if kind == "extra_forbidden":
-        return unknown("key", str(path[-1]), _known_at(path[:-1], known))
     if kind == "missing":
-        return f"'{path[-1]}' is missing."
+        return f"'{details['loc'][-1]}' is missing."
     if kind == "literal_error":
         return _not_one_of(value, str(limits["expected"]))
     if kind in _LIMITS:
