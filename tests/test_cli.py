@@ -202,6 +202,9 @@ def test_plan_creates_nothing_and_prints_the_points(project: Path) -> None:
     (project / "s.yaml").write_text(tpe)
     said = hpo("plan", "s.yaml", cwd=project).stdout
     assert said == "s: tpe, 3 points, the sampler decides\n"
+    (project / "s.yaml").write_text(tpe + "sampler: {multivariate: false}\n")
+    said = hpo("plan", "s.yaml", cwd=project).stdout
+    assert "Optuna's own TPE sampler (the sampler is given multivariate) decides" in said
 
 
 @pytest.mark.parametrize("command", _COMMANDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -18,13 +17,20 @@ from optuna.pruners import (
 
 from hpo.errors import MissingPackage
 from hpo.plan import make_plan, sampler_seed
+from hpo.samplers.tpe import FastTPESampler
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files import components
 from hpo.study_files.component_rules import read_pruner, read_sampler
-from hpo.study_files.components import SAMPLERS, Component, make_pruner, make_sampler, pruner_names
+from hpo.study_files.components import (
+    SAMPLERS,
+    Component,
+    make_pruner,
+    make_sampler,
+    pruner_names,
+    why_stock_tpe,
+)
 from hpo.study_files.study_file import StudyFile
 from hpo.yaml_files.faults import path_text
-from tests.support import study_file
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 CONDITIONAL = {
@@ -241,16 +247,26 @@ def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyP
     assert importlib.util.find_spec("cmaes") is not None
 
 
-def test_tpe_that_is_told_its_space_draws_what_optunas_own_draws(tmp_path: Path) -> None:
-    space = {"x": {"low": -1.0, "high": 1.0}, "c": {"choices": ["a", "b"]}, "one": {"choices": [1]}}
-    file = study_file(tmp_path, method="tpe", search_space=space)
-    drawn, seen = [], {}  # type: ignore[var-annotated]
-    for told in (True, False):
-        study = optuna.create_study()
-        for seed in range(25):
-            own = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-            study.sampler = make_sampler(file, seed, seen) if told else own
-            study.optimize(lambda t: file.search_space.suggest(t)["x"] ** 2, n_trials=1)  # type: ignore[union-attr]
-        drawn.append([trial.params for trial in study.trials])
-    assert drawn[0] == drawn[1]
-    assert [len(rows) for rows in seen.values()] == [24]  # each finished trial was read once
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"space": None}, "the objective decides the search space"),
+        ({"space": CONDITIONAL}, "the search space has conditions"),
+        ({"directions": ("maximize", "minimize")}, "there are several directions"),
+        ({"arguments": {"n_startup_trials": 3}}, None),
+        ({"arguments": {"multivariate": False}}, "the sampler is given multivariate"),
+    ],
+)
+def test_the_fast_tpe_is_taken_where_it_does_the_same(
+    changes: dict[str, Any], reason: str | None
+) -> None:
+    arguments = changes.get("arguments", {})
+    file = study(
+        "tpe",
+        changes.get("space", FLAT),
+        sampler=Component(name="tpe", arguments=arguments),
+        directions=changes.get("directions", ("maximize",)),
+    )
+    assert why_stock_tpe(file) == reason
+    assert isinstance(make_sampler(file, 1), FastTPESampler) == (reason is None)

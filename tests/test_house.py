@@ -18,7 +18,7 @@ ROOT = Path(hpo.__file__).parent
 ROOMS = (
     ("errors",),
     ("yaml_files",),
-    ("spaces",),
+    ("spaces", "samplers"),
     ("study_files",),
     ("plan", "study_space"),
     ("databases",),

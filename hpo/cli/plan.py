@@ -47,10 +47,18 @@ def _row(point: Any) -> dict[str, Any]:
 def _count(plan: Plan) -> str:
     n = len(plan.points)
     points = f"{n} point{'s' if n != 1 else ''}"
-    decided = "" if plan.decided == "planned" else ", the sampler decides"
+    decided = "" if plan.decided == "planned" else f", {_sampler(plan)} decides"
     epochs = plan.max_epochs()
     cost = "" if epochs is None else f", at most {epochs} epochs"
     return f"{plan.study.study}: {plan.study.method}, {points}{decided}{cost}"
+
+
+def _sampler(plan: Plan) -> str:
+    """The sampler in words: TPE's cost grows with the study where only Optuna's own will do."""
+    from hpo.study_files.components import why_stock_tpe
+
+    reason = why_stock_tpe(plan.study) if plan.study.method == "tpe" else None
+    return "the sampler" if reason is None else f"Optuna's own TPE sampler ({reason})"
 
 
 @click.command("devices")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
-    from hpo.study_files.declared_tpe import Seen
+    from hpo.samplers.tpe import Histories
     from hpo.study_files.study_file import StudyFile
 
 SAMPLERS = {
@@ -72,13 +72,13 @@ def missing_package(name: str) -> str | None:
     return f"'{name}' needs the package {package}, which is not installed: {command}"
 
 
-def make_sampler(study: StudyFile, seed: int, seen: Seen | None = None) -> BaseSampler:
+def make_sampler(study: StudyFile, seed: int, histories: Histories | None = None) -> BaseSampler:
     """Make the Optuna sampler of a study.
 
     Args:
         study: The resolved study.
         seed: The sampler's seed for one point (`plan.sampler_seed`).
-        seen: What the samplers of this study in this process remember of finished trials.
+        histories: What the TPE samplers of this study in this process remember.
 
     Raises:
         MissingPackage: If the method needs a package that is not installed.
@@ -89,20 +89,36 @@ def make_sampler(study: StudyFile, seed: int, seen: Seen | None = None) -> BaseS
         raise MissingPackage(missing)
     arguments = study.sampler.arguments if study.sampler else {}
     if method == "tpe":
-        space = study.search_space
-        conditional = space is not None and space.is_conditional
+        if why_stock_tpe(study) is None:
+            return _fast_tpe(study, seed, {} if histories is None else histories)
+        conditional = study.search_space is not None and study.search_space.is_conditional
         arguments = {**_tpe_defaults(conditional, len(study.directions)), **arguments}
         arguments["group"] = arguments["group"] and arguments.get("multivariate") is not False
-        if space is not None and not conditional and not arguments["group"]:
-            told = {"declared": space.distributions(), "seen": {} if seen is None else seen}
-            return _declared_tpe({**arguments, **told, "seed": seed})
     return build_sampler(Component(name=method, arguments=arguments), seed, study.seed)
 
 
-def _declared_tpe(arguments: Mapping[str, Any]) -> BaseSampler:
-    from hpo.study_files.declared_tpe import DeclaredTPESampler
+def why_stock_tpe(study: StudyFile) -> str | None:
+    """Say why a tpe study needs Optuna's own sampler; None where the faster one does the same."""
+    from hpo.samplers.tpe import FREE_ARGUMENTS
 
-    sampler: BaseSampler = _quietly(DeclaredTPESampler, arguments)
+    arguments = study.sampler.arguments if study.sampler else {}
+    others = arguments.keys() - FREE_ARGUMENTS
+    if study.search_space is None:
+        return "the objective decides the search space"
+    if study.search_space.is_conditional:
+        return "the search space has conditions"
+    if len(study.directions) > 1:
+        return "there are several directions"
+    return f"the sampler is given {', '.join(sorted(others))}" if others else None
+
+
+def _fast_tpe(study: StudyFile, seed: int, histories: Histories) -> BaseSampler:
+    from hpo.samplers.tpe import FastTPESampler
+
+    assert study.search_space is not None
+    arguments = study.sampler.arguments if study.sampler else {}
+    told = {"declared": study.search_space.distributions(), "histories": histories}
+    sampler: BaseSampler = _quietly(FastTPESampler, {**arguments, **told, "seed": seed})
     return sampler
 
 

@@ -25,8 +25,8 @@ from hpo.ledger.points import Claim, Outcome, WorkerIdentity
 from hpo.ledger.reaper import reap_worker
 from hpo.ledger.stored_study import StoredStudy, require_stored
 from hpo.plan import sampler_seed
+from hpo.samplers.tpe import Histories
 from hpo.study_files.components import make_pruner, make_sampler
-from hpo.study_files.declared_tpe import Seen
 from hpo.study_space import distributions_of
 from hpo.workers import limits, memory, objective_file
 from hpo.workers.artifacts import ArtifactKeeper
@@ -105,7 +105,7 @@ class Worker:
         self._distributions = distributions_of(self._file)
         self._lease = Lease()
         self._pruner = make_pruner(self._file)
-        self._seen: Seen = {}
+        self._histories: Histories = {}
         self._artifacts = ArtifactKeeper(self._file, job.project)
 
     def run(self, commands: Connection | None) -> None:
@@ -190,7 +190,7 @@ class Worker:
         return LeasedStudy(
             study_name=self._stored.name,
             storage=self._stored.storage.optuna,
-            sampler=make_sampler(self._file, seed, self._seen),
+            sampler=make_sampler(self._file, seed, self._histories),
             pruner=self._pruner,
         )
 
