@@ -5,7 +5,6 @@ torch is imported when training starts, in this very process.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import statistics
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hpo.errors import DeviceError, FileFaults, SettingsFaults, UserError
+from hpo.near_miss import near_miss
 from hpo.training.settings import MLPSettings
 from hpo.workers.devices import thread_environment
 from hpo.yaml_files.source import Document, Place, parse_value
@@ -187,8 +187,7 @@ def choose_device(text: str) -> tuple[str, str]:
     """
     if text != AUTO:
         if not _DEVICE.fullmatch(text):
-            near = difflib.get_close_matches(text, _DEVICES, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = near_miss(text, _DEVICES)
             raise DeviceError(
                 f"A device must be auto, cpu, cuda, cuda:N or mps, but got {text!r}.{hint}"
             )

@@ -99,7 +99,7 @@ def test_an_objective_that_cannot_be_used_is_refused_and_nothing_is_created(
         (["list", "--storage", "sqlite:///gone.db"], "There is no database gone.db"),
         (["resume", "s"], "There is no database hpo.db"),
         (["trials", "s", "--format", "xml"], "'xml' is not one of"),
-        (["rnu"], "No such command 'rnu'"),
+        (["runn"], "No such command 'runn'. Did you mean 'run'?"),
     ],
 )
 def test_a_wrong_command_is_answered_in_one_message(

@@ -3,7 +3,7 @@
 The cases and the messages stand in `golden/broken_studies.txt`. After a change of words, renew the
 messages and read the difference before it is committed:
 
-    RENEW_GOLDEN=1 python -m pytest tests/test_study_file_golden.py && git diff tests/golden
+    RENEW_GOLDEN=1 python -m pytest -n 0 tests/test_study_file_golden.py && git diff tests/golden
 """
 
 from __future__ import annotations

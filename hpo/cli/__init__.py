@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from hpo.errors import HpoError
+from hpo.near_miss import near_miss
 
 # Command -> the module that holds it, and the line that `hpo --help` shows without importing it.
 _COMMANDS = {
@@ -49,6 +50,16 @@ class LazyGroup(click.Group):
         module = import_module(f"hpo.cli.{_COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names; a misspelt one is answered with its like."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            hint = near_miss(args[0], _COMMANDS)
+            raise click.UsageError(f"{error.message}{hint}", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from hpo.databases.tables import CURVES, PLANS, POINTS, DatabaseClock
 from hpo.errors import UserError
 from hpo.ledger.ledger import Ledger
 from hpo.ledger.points import LEASED, rows_of
+from hpo.near_miss import near_miss
 from hpo.plan import Point
 from hpo.study_files.study_file import StudyFile
 
@@ -118,9 +118,8 @@ def require_stored(storage: Storage, name: str) -> StoredStudy:
     if found is not None:
         return found
     names = [study.name for study in list_stored(storage)]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"It holds: {', '.join(names) or 'no study'}."
-    raise UserError(f"{storage.name} has no study {name!r}. {hint}")
+    hint = near_miss(name, names) or f" It holds: {', '.join(names) or 'no study'}."
+    raise UserError(f"{storage.name} has no study {name!r}.{hint}")
 
 
 def create_stored(

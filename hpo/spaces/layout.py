@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpo.near_miss import near_miss
 from hpo.spaces.keys import MAX_LENGTH, ParameterKeys, kind_of, read_keys, read_parameter
 from hpo.spaces.parameters import Choices, Condition, Parameter, Range, label_of, same
-from hpo.yaml_files.faults import Finding, Path, near_miss, shown
+from hpo.yaml_files.faults import Finding, Path, shown
 
 
 @dataclass(frozen=True)

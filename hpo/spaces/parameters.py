@@ -13,6 +13,8 @@ from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from hpo.near_miss import near_miss
+
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import BaseTrial
@@ -98,8 +100,9 @@ class Choices:
         for written, held in zip(self.values, self.held, strict=True):
             if same(value, written) or same(value, held):
                 return held
-        known = ", ".join(label_of(written) for written in self.values)
-        raise ValueError(f"must be one of {known}, but got {label_of(value)}.")
+        known = [label_of(written) for written in self.values]
+        hint = near_miss(value, known) if isinstance(value, str) else ""
+        raise ValueError(f"must be one of {', '.join(known)}, but got {label_of(value)}.{hint}")
 
     def value(self, held: Any) -> Any:
         """Turn what Optuna holds into the user's value; unknown text stays as it is."""

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import CoreSchema, core_schema
 
+from hpo.near_miss import near_miss
 from hpo.spaces.layout import Layout, ListShape, lay_out
 from hpo.spaces.parameters import Condition, Parameter
-from hpo.yaml_files.faults import Faulty, Finding, near_miss
+from hpo.yaml_files.faults import Faulty, Finding
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

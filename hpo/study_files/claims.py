@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hpo.near_miss import near_miss
 from hpo.spaces.parameters import label_of
-from hpo.yaml_files.faults import Finding, Path, near_miss, shown
+from hpo.yaml_files.faults import Finding, Path, shown
 
 KINDS = ("worst", "best", "slowest", "better", "alike")
 Levels = Mapping[str, Sequence[str]]  # factor -> labels, the baseline's first

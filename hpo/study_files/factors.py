@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hpo.near_miss import near_miss
 from hpo.spaces.parameters import label_of, same
-from hpo.yaml_files.faults import Finding, Path, near_miss, shown
+from hpo.yaml_files.faults import Finding, Path, shown
 
 BASELINE = "baseline"
 Vary = dict[str, dict[str, dict[str, Any]]]

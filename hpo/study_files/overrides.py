@@ -7,9 +7,9 @@ controlled study. Dots go deeper: ``pruner.hyperband.max_resource=9``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from hpo.errors import Fault
+from hpo.near_miss import mistyped
 from hpo.study_files.keys import StudyKeys
 from hpo.yaml_files.faults import Path
 from hpo.yaml_files.source import Document, Place, parse_value
@@ -51,8 +51,7 @@ def _mistyped(document: Document, path: Path) -> str:
         return ""
     if path[1] in _mapping(document, str(path[0])):
         return ""
-    close = get_close_matches(str(path[1]), list(StudyKeys.model_fields), n=1, cutoff=0.8)
-    return close[0] if close else ""
+    return mistyped(str(path[1]), StudyKeys.model_fields) or ""
 
 
 def _mapping(document: Document, key: str) -> dict[str, object]:

@@ -11,11 +11,12 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
+from hpo.near_miss import near_miss
 from hpo.spaces.parameters import Range
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files.components import missing_package
 from hpo.study_files.keys import DEFAULT_OBJECTIVE, MAX_POINTS, StudyKeys
-from hpo.yaml_files.faults import Finding, near_miss, shown
+from hpo.yaml_files.faults import Finding, shown
 
 _ONLY_CONTROLLED = ("baseline", "vary", "replicates", "claims")
 _PLANNED = {

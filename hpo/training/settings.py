@@ -22,7 +22,8 @@ from pydantic import (
 )
 
 from hpo.errors import SettingsFaults
-from hpo.yaml_files.faults import BRANCH, Path, findings_of, near_miss, shown
+from hpo.near_miss import near_miss
+from hpo.yaml_files.faults import BRANCH, Path, findings_of, shown
 
 Activation = Literal["relu", "sigmoid", "tanh", "gelu", "leaky_relu", "elu"]
 Loss = Literal["nll", "cross_entropy", "mse", "brier"]

@@ -6,7 +6,6 @@ process that has asked CUDA anything cannot fork workers that use it.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import platform
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpo.errors import DeviceError
+from hpo.near_miss import near_miss
 
 MEMORY_PER_WORKER_MIB = 512  # a process with torch, Optuna and MNIST
 _DISCOVERY_TIMEOUT_S = 120.0
@@ -151,8 +151,7 @@ def _item(item: str, machine: Machine) -> list[str]:
     kinds = {"cpu": ["cpu"], "mps": ["mps"] if machine.mps else []}
     kinds["cuda"] = [f"cuda:{i}" for i in range(len(machine.cuda))]
     if found is None or found["kind"] not in kinds:
-        near = difflib.get_close_matches(item, ["auto", *kinds], n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = near_miss(re.split("[:*]", item)[0], ["auto", *kinds])
         raise DeviceError(
             f"A device must be auto, cpu, mps, cuda or cuda:N, with *COUNT for several workers "
             f"on it, but got {item!r}.{hint}"

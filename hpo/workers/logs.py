@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 LOG_FOLDER = "hpo-logs"
 TRIAL_TITLE = "--- trial "  # begins the part of a worker's log that belongs to a trial
 N_LOG_LINES = 40
+_LONGEST_FOLDER = 100  # bytes; file systems take 255
 
 
 def log_path(project: Path, study: str, worker: str) -> Path:
     """The log of one worker."""
-    return project / LOG_FOLDER / _file_name(study) / f"{_file_name(worker.split('/', 1)[-1])}.log"
+    own = _plain(worker.split("/", 1)[-1])
+    return project / LOG_FOLDER / _folder_name(study) / f"{own}.log"
 
 
 def trial_log(project: Path, study: str, worker: str, number: int) -> list[str]:
@@ -44,5 +47,14 @@ def redirect_output(log: Path) -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
-def _file_name(text: str) -> str:
+def _folder_name(study: str) -> str:
+    """The study's name where it can be a folder's; else what can be kept of it, and a hash."""
+    plain = _plain(study).lstrip(".")
+    kept = plain.encode()[:_LONGEST_FOLDER].decode(errors="ignore")
+    if kept == study:
+        return kept
+    return f"{kept}-{hashlib.sha256(study.encode()).hexdigest()[:8]}"
+
+
+def _plain(text: str) -> str:
     return re.sub(r"[^\w.-]+", "_", text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib.util
 import sys
 import traceback
@@ -14,6 +13,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from hpo.errors import ObjectiveError
+from hpo.near_miss import near_miss
 
 Objective = Callable[..., Any]
 
@@ -42,8 +42,7 @@ def locate(reference: str, project: Path) -> tuple[Path, str]:
             f"An objective must lie in the project folder {project}, but got {reference!r}."
         )
     if not path.is_file():
-        near = difflib.get_close_matches(path.name, [p.name for p in project.glob("*.py")], n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = near_miss(path.name, [p.name for p in project.glob("*.py")])
         raise ObjectiveError(f"There is no file {path_text} in {project}.{hint}")
     return path, function
 
@@ -67,8 +66,7 @@ def load(reference: str, project: Path) -> LoadedObjective:
     module = _import(path, project)
     function = getattr(module, name, None)
     if not callable(function):
-        near = difflib.get_close_matches(name, [n for n in vars(module) if n[0] != "_"], n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = near_miss(name, [n for n in vars(module) if n[0] != "_"])
         raise ObjectiveError(f"{path} has no function {name!r}.{hint}")
     return LoadedObjective(
         cast(Objective, function), getattr(module, "check", None), getattr(module, "prepare", None)

@@ -1,4 +1,4 @@
-"""Words for what is wrong with a file: near misses, values as a user wrote them, pydantic's errors.
+"""Words for what is wrong with a file: values as a user wrote them, pydantic's errors.
 
 In go rules and values, out come the messages that stand in a `Fault`.
 """
@@ -6,11 +6,12 @@ In go rules and values, out come the messages that stand in a `Fault`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+
+from hpo.near_miss import near_miss
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
@@ -33,17 +34,6 @@ def path_text(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
-
-
-def near_miss(word: str, known: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` with a leading space, or nothing when no word is close."""
-    known = list(known)
-    close = [*_close(word, known), *_close(word.lower(), known)]
-    return f" Did you mean '{close[0]}'?" if close else ""
-
-
-def _close(word: str, known: list[str]) -> list[str]:
-    return get_close_matches(word[:100], known, n=1, cutoff=0.65)
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
