@@ -19,7 +19,8 @@ def test_a_plain_name_is_the_name_of_the_studys_log_folder(study: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "study", [".", "..", "../..", "/", "/etc/passwd", "a/../../b", ".hidden", "😀", "a b", "é" * 200]
+    "study",
+    [".", "..", "../..", "/", "/etc/passwd", "a/../../b", ".hidden", "😀", "a b", "é" * 200],
 )
 def test_any_name_logs_in_a_folder_of_its_own_inside_hpo_logs(study: str, tmp_path: Path) -> None:
     folder = log_path(tmp_path, study, WORKER).parent

@@ -16,8 +16,9 @@ NOTHING: dict[str, Any] = {"objective": None, "directions": (), "method": None, 
 
 
 def quick(*changes: str, **options: Any) -> Any:
+    given = {key: options.pop(key, None) for key in ("n_trials", "study")}
     wanted = {**NOTHING, "objective": "objective.py:objective", **options}
-    ((study, folder),) = load_studies([], wanted, changes)
+    ((study, folder),) = load_studies([], wanted, changes, given)
     assert folder == Path.cwd()
     return study
 
@@ -73,6 +74,16 @@ def test_set_reaches_keys_that_have_no_option(project: Path) -> None:
             "--method bayes: method: must be one of",
         ),
         (
+            {"directions": ("minimize",), "method": "grid", "n_trials": 3},
+            (),
+            "--n-trials 3: n_trials: does not go with method grid",
+        ),
+        (
+            {"directions": ("minimize",), "n_trials": 3, "study": " x"},
+            (),
+            "--name  x: study: must be printable, without line breaks and without spaces around",
+        ),
+        (
             {"directions": ("minimize",), "pruner": "{median: {startup: 1}}"},
             ("n_trials=5",),
             "--pruner",
@@ -99,11 +110,11 @@ def test_a_fault_names_its_option(
 
 def test_options_of_a_study_without_a_file_do_not_go_with_a_file(project: Path) -> None:
     with pytest.raises(UserError, match="--method goes with --objective. Change a study file with"):
-        load_studies([Path("s.yaml")], {**NOTHING, "method": "random"}, [])
+        load_studies([Path("s.yaml")], {**NOTHING, "method": "random"}, [], {})
     with pytest.raises(UserError, match="but got both: s.yaml"):
-        load_studies([Path("s.yaml")], {**NOTHING, "objective": "o.py:f"}, [])
+        load_studies([Path("s.yaml")], {**NOTHING, "objective": "o.py:f"}, [], {})
     with pytest.raises(UserError, match="needs a study file"):
-        load_studies([], NOTHING, [])
+        load_studies([], NOTHING, [], {})
 
 
 def test_a_wrong_script_is_one_message_and_makes_nothing(

@@ -243,3 +243,40 @@ def test_reading_a_study_whose_sampler_needs_torch_does_not_import_it(tmp_path: 
         "load(Path(sys.argv[1])); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, cwd=ROOT)
+
+
+SEARCH = "method: random\nn_trials: 3\ndirection: minimize\n"
+FAMILY = "👩\u200d👧 🏳️\u200d🌈"
+
+
+@pytest.mark.parametrize(
+    "name", ["😀", FAMILY, "..", "/", "a/b", "Übung 1: ß", "نمی\u200cشود", "x" * 200]
+)
+def test_a_study_may_have_any_printable_name(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, SEARCH)
+    assert load(path, options={"study": name}).study == name
+    assert load(path, [f"study={json.dumps(name)}"]).study == name
+    assert load(path, [f"study={json.dumps(name, ensure_ascii=False)}"]).study == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        " x",
+        "x\n",
+        "a\nb",
+        "a\tb",
+        "\0",
+        "\x1b[31m",
+        "\x9b31m",
+        "\udcff",
+        "\u202ex",
+        "x" * 201,
+    ],
+)
+def test_a_name_that_is_not_printable_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileFaults, match="--name") as caught:
+        load(write(tmp_path, SEARCH), options={"study": name})
+    assert [fault.path for fault in caught.value.faults] == ["study"]

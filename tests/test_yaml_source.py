@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_places_have_the_line_and_its_source() -> None:
     place = document.places["a", "c", 1]
     assert (place.line, place.source) == (5, "    - y")
     assert document.fault(("a", "b", "unknown"), "text").line == 2
+
+
+def test_text_beyond_16_bits_is_read_as_json_escapes_it() -> None:
+    data = {"name 😀": ["🎉", {"x": "é"}]}
+    document = parse("f", json.dumps(data))
+    assert not document.faults
+    assert document.data == data
+    half = parse("f", r'a: "\ud83d"')
+    assert "may not hold the character" in half.faults[0].message
 
 
 def test_merges_and_anchors_are_read_with_own_keys_first() -> None:

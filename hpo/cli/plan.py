@@ -24,8 +24,7 @@ def plan_command(file: Path, n_trials: int | None, changes: tuple[str, ...], sty
     from hpo.study_files.study_file import load, project_folder
     from hpo.workers.fork_server import prepare_for
 
-    overrides = [*changes, *([f"n_trials={n_trials}"] if n_trials is not None else [])]
-    study, project = load(file, overrides), project_folder(file)
+    study, project = load(file, changes, {"n_trials": n_trials}), project_folder(file)
     prepare_for(study, project)  # first: it takes as long as the import that follows
 
     from hpo.runs.running import check

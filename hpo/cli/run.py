@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,9 +96,7 @@ def run_command(
     wishes = Wishes(**options)
     if name is not None and len(files) > 1:
         raise UserError(f"--name is for one study, but got {len(files)} files.")
-    overrides = [*changes, *([f"n_trials={n_trials}"] if n_trials is not None else [])]
-    overrides += [f"study={json.dumps(name)}"] if name is not None else []
-    loaded = load_studies(files, quick, overrides)
+    loaded = load_studies(files, quick, changes, {"n_trials": n_trials, "study": name})
     source = (warm_start_storage, warm_start) if warm_start is not None else None
     codes = []
     for file, project in loaded:

@@ -18,15 +18,6 @@ Source = tuple["StudyFile", Path]
 
 DEFAULT_METHOD = "tpe"
 QUICK = ("objective", "directions", "method", "pruner")
-# Key of a study file -> the option that stands for it in faults.
-_OPTIONS = {
-    "objective": "--objective",
-    "n_trials": "--n-trials",
-    "direction": "--direction",
-    "directions": "--direction",
-    "method": "--method",
-    "pruner": "--pruner",
-}
 
 
 def quick_options(command: Command) -> Command:
@@ -48,21 +39,25 @@ def quick_options(command: Command) -> Command:
 
 
 def load_studies(
-    files: Sequence[Path], quick: Mapping[str, Any], overrides: Sequence[str]
+    files: Sequence[Path],
+    quick: Mapping[str, Any],
+    changes: Sequence[str],
+    options: Mapping[str, Any],
 ) -> list[Source]:
     """Each study with its project folder; that of a study without a file is the current one.
 
     Args:
         files: Study files.
         quick: The values of `quick_options`, by name.
-        overrides: ``key=value`` texts.
+        changes: ``key=value`` texts of ``--set``.
+        options: The values of ``--n-trials`` and ``--name``, by key of the study file.
 
     Raises:
         UserError: There is nothing to run, or the options contradict each other.
         FileFaults: Everything that is wrong with a study.
     """
     if quick["objective"] is not None:
-        return [_quick(files, quick, overrides)]
+        return [_quick(files, quick, changes, options)]
     for name in QUICK:
         if quick[name]:
             key, value = (name, quick[name]) if name != "directions" else ("direction", "...")
@@ -76,54 +71,60 @@ def load_studies(
         )
     from hpo.study_files.study_file import load, project_folder
 
-    return [(load(path, overrides), project_folder(path)) for path in files]
+    return [(load(path, changes, options), project_folder(path)) for path in files]
 
 
-def _quick(files: Sequence[Path], quick: Mapping[str, Any], overrides: Sequence[str]) -> Source:
+def _quick(
+    files: Sequence[Path],
+    quick: Mapping[str, Any],
+    changes: Sequence[str],
+    options: Mapping[str, Any],
+) -> Source:
     if files:
         raise UserError(f"`hpo run` takes study files or --objective, but got both: {files[0]}.")
-    return quick_study(quick, overrides, Path.cwd()), Path.cwd()
+    return quick_study(quick, changes, options, Path.cwd()), Path.cwd()
 
 
-def quick_study(quick: Mapping[str, Any], changes: Sequence[str], project: Path) -> StudyFile:
+def quick_study(
+    quick: Mapping[str, Any], changes: Sequence[str], options: Mapping[str, Any], project: Path
+) -> StudyFile:
     """Make the study that the options ask for; without a name it has the script's.
 
     Args:
         quick: The values of `quick_options`, by name.
-        changes: ``key=value`` texts of ``--set``, ``--n-trials`` and ``--name``.
+        changes: ``key=value`` texts of ``--set``.
+        options: The values of ``--n-trials`` and ``--name``, by key of the study file.
         project: The project folder.
 
     Raises:
         FileFaults: Everything that is wrong, each with its option.
     """
+    from hpo.study_files.overrides import OPTIONS, put_options
     from hpo.study_files.reading import read_study
     from hpo.yaml_files.source import Document, Place
 
-    document = Document("hpo run", data=_data(**quick))
-    for key, option in _OPTIONS.items():
-        value = document.data.get(key, "")
-        shown = " ".join(value) if isinstance(value, list) else str(value)
-        document.places[(key,)] = Place(f"{option} {shown}".rstrip(), 0)
+    document = Document("hpo run")
+    document.places = {(key,): Place(option, 0) for key, option in OPTIONS.items()}
+    put_options(document, _keys(**quick))
     stem = Path(quick["objective"].rpartition(":")[0]).stem or "study"
-    study, faults = read_study(document, changes, project, stem)
+    study, faults = read_study(document, changes, project, stem, options)
     if faults or study is None:
         raise FileFaults(faults)
     return study
 
 
-def _data(
+def _keys(
     objective: str, directions: Sequence[str], method: str | None, pruner: str | None
 ) -> dict[str, Any]:
-    """The options as a study file would have them."""
+    """The options as keys of a study file; None where there is none."""
     several = len(directions) > 1
-    data: dict[str, Any] = {
+    return {
         "objective": objective,
         "method": method or DEFAULT_METHOD,
         "direction": None if several or not directions else directions[0],
         "directions": list(directions) if several else None,
         "pruner": None if pruner is None else _value(pruner),
     }
-    return {key: value for key, value in data.items() if value is not None}
 
 
 def _value(text: str) -> Any:

@@ -1,18 +1,38 @@
-"""`--set key=value`: changes of a study file from the command line, put into its plain data.
+"""Changes of a study file from the command line, put into its plain data: `--set` and options.
 
-A key of the study file is changed; any other name is a setting in `fixed`, or in `baseline` of a
-controlled study. Dots go deeper: ``pruner.hyperband.max_resource=9``.
+`--set key=value` changes a key of the study file; any other name is a setting in `fixed`, or in
+`baseline` of a controlled study. Dots go deeper: ``pruner.hyperband.max_resource=9``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hpo.errors import Fault
 from hpo.near_miss import mistyped
 from hpo.study_files.keys import StudyKeys
 from hpo.yaml_files.faults import Path
 from hpo.yaml_files.source import Document, Place, parse_value
+
+# Key of a study file -> the option that gives its value.
+OPTIONS = {
+    "study": "--name",
+    "n_trials": "--n-trials",
+    "objective": "--objective",
+    "direction": "--direction",
+    "directions": "--direction",
+    "method": "--method",
+    "pruner": "--pruner",
+}
+
+
+def put_options(document: Document, options: Mapping[str, Any]) -> None:
+    """Put in the values that options of their own gave, by key; those that are None were not."""
+    for key, value in options.items():
+        if value is not None:
+            typed = " ".join(value) if isinstance(value, list) else value
+            document.put((key,), value, Place(f"{OPTIONS[key]} {typed}", 0))
 
 
 def apply(document: Document, overrides: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,11 @@ _COPIED = (
 
 
 def read_study(
-    document: Document, changes: Sequence[str], folder: Path, stem: str
+    document: Document,
+    changes: Sequence[str],
+    folder: Path,
+    stem: str,
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[StudyFile | None, list[Fault]]:
     """Resolve a study file.
 
@@ -40,6 +44,7 @@ def read_study(
         changes: ``key=value`` texts of ``--set``.
         folder: The project folder, for named search spaces.
         stem: The study's name where the file gives none.
+        options: Values of keys that have an option of their own, by key.
 
     Returns:
         The study, or None, and every fault in the order of the files.
@@ -47,6 +52,7 @@ def read_study(
     if not document.data and document.faults:
         return None, document.faults
     overrides.apply(document, changes)
+    overrides.put_options(document, options or {})
     reading = _Reading(document, folder, stem)
     study = reading.study()
     faults = list(dict.fromkeys(reading.faults()))

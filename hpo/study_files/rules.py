@@ -5,7 +5,6 @@ A rule that needs a key which is itself at fault stays silent about it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import PurePosixPath
@@ -33,6 +32,7 @@ _REFUSED: Mapping[str, Mapping[str, str]] = {
     },
 }
 _NEEDS = {"controlled": ("baseline", "vary"), "grid": ("search_space",)}
+_JOINERS = "\u200c\u200d"  # inside emoji and in Persian, among others
 _ONE_DIRECTION = ("target", "stop_when_stalled")
 
 
@@ -87,8 +87,10 @@ def objective_rules(objective: str) -> Iterator[Finding]:
 
 def name_rules(study: str) -> Iterator[Finding]:
     """Check a study's name."""
-    if not study.strip() or study != study.strip() or re.search(r"[\n\t]", study):
-        yield (), f"must have no spaces around it and no line breaks, but got {shown(study)}."
+    is_printable = all(char.isprintable() or char in _JOINERS for char in study)
+    if not is_printable or not study or study != study.strip():
+        text = "must be printable, without line breaks and without spaces around it"
+        yield (), f"{text}, but got {shown(study)}."
 
 
 def fixed_rules(

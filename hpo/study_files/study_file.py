@@ -91,12 +91,15 @@ def project_folder(path: Path) -> Path:
     return own
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
+def load(
+    path: Path, overrides: Sequence[str] = (), options: Mapping[str, Any] | None = None
+) -> StudyFile:
     """Read a study file.
 
     Args:
         path: The study file.
         overrides: ``key=value`` texts of ``--set``, applied in order.
+        options: Values of keys that have an option of their own, by key: `n_trials`, `study`.
 
     Raises:
         FileFaults: Everything that is wrong with the file, its search spaces or the overrides.
@@ -105,7 +108,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     from hpo.yaml_files.source import read
 
     document = read(path)
-    study, faults = read_study(document, overrides, project_folder(path), path.stem)
+    study, faults = read_study(document, overrides, project_folder(path), path.stem, options)
     if faults or study is None:
         raise FileFaults(faults)
     return study

@@ -81,15 +81,17 @@ class Builder:
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 self._fault(key, path, "a key must be a word.")
-            elif key.value == "<<" and not key.style:
+                continue
+            name = _joined(key.value)
+            if name == "<<" and not key.style:
                 merged = {**self._merge(value, path), **merged}
-            elif key.value in own:
-                self._fault(key, (*path, key.value), "this key is given twice.")
-                self._unplaced(value, (*path, key.value))
+            elif name in own:
+                self._fault(key, (*path, name), "this key is given twice.")
+                self._unplaced(value, (*path, name))
             else:
-                self._check_text(key, (*path, key.value))
-                self._place((*path, key.value), key)
-                own[key.value] = self._value(value, (*path, key.value))
+                self._check_text(name, key, (*path, name))
+                self._place((*path, name), key)
+                own[name] = self._value(value, (*path, name))
         return {**{name: value for name, value in merged.items() if name not in own}, **own}
 
     def _merge(self, node: Node, path: Path) -> dict[str, Any]:
@@ -110,8 +112,8 @@ class Builder:
         return value
 
     def _scalar(self, node: ScalarNode, path: Path) -> Any:
-        text = str(node.value)
-        self._check_text(node, path)
+        text = _joined(node.value)
+        self._check_text(text, node, path)
         if node.style or node.tag == f"{_TAG}str":
             return text
         if text in _NOTHING:
@@ -138,8 +140,8 @@ class Builder:
         self._fault(node, path, message)
         self._document.unread.add(path)
 
-    def _check_text(self, node: ScalarNode, path: Path) -> None:
-        found = UNPRINTABLE.search(str(node.value))
+    def _check_text(self, text: str, node: ScalarNode, path: Path) -> None:
+        found = UNPRINTABLE.search(text)
         if found:
             self._fault(node, path[:-1], f"text may not hold the character {found[0]!r}.")
 
@@ -153,3 +155,8 @@ class Builder:
         source = source_line(self._lines, line)
         fault = Fault(self._document.file, line + 1, path_text(path), message, source)
         self._document.faults.append(fault)
+
+
+def _joined(text: str) -> str:
+    """Join the surrogate pairs by which JSON escapes what lies beyond 16 bits, such as emoji."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
