@@ -39,9 +39,20 @@ def delete_command(study: str, yes: bool, storage: str | None) -> None:
 @click.option("--users", type=click.Path(path_type=Path), help="Names and password hashes.")
 @click.option("--add-user", metavar="NAME", help="Ask for a password and add NAME to --users.")
 @click.option("--allow-host", "allowed_hosts", multiple=True, help="Answer for this name, too.")
+@click.option(
+    "--connections-per-address",
+    default=64,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Behind a proxy, all visitors share one address.",
+)
 @click.option("--artifacts", type=click.Path(path_type=Path), help="The folder of artifacts.")
 def dashboard_command(
-    storage: str | None, users: Path | None, add_user: str | None, **options: Any
+    storage: str | None,
+    users: Path | None,
+    add_user: str | None,
+    connections_per_address: int,
+    **options: Any,
 ) -> None:
     """Serve optuna-dashboard on the storage, read-only unless --writable."""
     from hpo import dashboard
@@ -55,4 +66,5 @@ def dashboard_command(
         dashboard.add_user(users, add_user, password)
         tell(f"{users} holds {add_user}.")
         return
-    dashboard.run_dashboard(storage_url(storage), users=users, say=tell, **options)
+    limits = dashboard.Limits(per_address=connections_per_address)
+    dashboard.run_dashboard(storage_url(storage), users=users, limits=limits, say=tell, **options)

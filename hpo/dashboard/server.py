@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpo.dashboard.connections import Limits, make_server
 from hpo.dashboard.guard import make_app
 from hpo.dashboard.login import SHORTEST_TOKEN, is_strong_token
 from hpo.dashboard.rules import ANY_ADDRESS
@@ -28,6 +29,7 @@ logger = logging.getLogger("hpo.dashboard")
 TOKEN_VARIABLE = "HPO_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
 READING_BODY_BYTES = 64 * 1024
 WRITING_BODY_BYTES = 32 * 1024 * 1024  # files are uploaded through the page as one JSON text
+DEFAULT_LIMITS = Limits()
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
@@ -40,6 +42,7 @@ def run_dashboard(
     users: Path | None = None,
     artifacts: Path | None = None,
     allowed_hosts: Sequence[str] = (),
+    limits: Limits = DEFAULT_LIMITS,
     say: Callable[[str], None] = logger.info,
 ) -> None:
     """Serve the dashboard on a storage until Ctrl-C or SIGTERM.
@@ -55,6 +58,7 @@ def run_dashboard(
         users: A users file, see `hpo.dashboard.users`.
         artifacts: The folder of the trials' files.
         allowed_hosts: Further names by which browsers may call this server, e.g. a proxy's.
+        limits: Limits of the connections.
         say: Is given one line when the server answers.
 
     Raises:
@@ -84,6 +88,7 @@ def run_dashboard(
             addresses,
             port,
             max_body_bytes=WRITING_BODY_BYTES if writable else READING_BODY_BYTES,
+            limits=limits,
             say=lambda where: say(f"{storage.name}, {manner}: {where}"),
         )
     finally:
@@ -96,6 +101,7 @@ def serve(
     port: int,
     *,
     max_body_bytes: int = READING_BODY_BYTES,
+    limits: Limits = DEFAULT_LIMITS,
     say: Callable[[str], None] = logger.info,
 ) -> None:
     """Serve a WSGI application until Ctrl-C or SIGTERM.
@@ -105,21 +111,19 @@ def serve(
         host: The name or the addresses to listen on.
         port: The port to listen on; 0 takes a free one.
         max_body_bytes: The longest body of a request that is read.
+        limits: Limits of the connections.
         say: Is given the URL, once the port is open.
 
     Raises:
         UserError: The port cannot be opened.
     """
-    import waitress
-
     addresses = resolve(host, port) if isinstance(host, str) else host
     listening = _open_sockets(addresses, port)
-    server = waitress.create_server(
+    server = make_server(
         app,
-        sockets=listening,
+        listening,
+        limits,
         threads=8,
-        connection_limit=200,
-        channel_timeout=60,
         max_request_header_size=32 * 1024,
         max_request_body_size=max_body_bytes,
         ident="",

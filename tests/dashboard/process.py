@@ -1,4 +1,4 @@
-"""A dashboard in a process of its own, as a user starts it."""
+"""A dashboard in a process of its own, as a user starts it, and what it sends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,3 +46,12 @@ def dashboard(url: str, **arguments: object) -> Iterator[tuple[str, subprocess.P
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+def read_to_the_end(connection: socket.socket) -> bytes:
+    """All that the server sends until it closes; a reset is an end as well."""
+    received = b""
+    with contextlib.suppress(ConnectionError):
+        while piece := connection.recv(65536):
+            received += piece
+    return received

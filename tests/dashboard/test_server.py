@@ -19,7 +19,7 @@ from hpo.dashboard.server import TOKEN_VARIABLE, host_names, is_loopback, resolv
 from hpo.errors import FileFaults, StorageError, UserError
 
 from .conftest import PASSWORD, TOKEN, basic, bearer
-from .process import dashboard
+from .process import dashboard, read_to_the_end
 
 
 def fetch(address: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
@@ -34,14 +34,13 @@ def fetch(address: str, path: str, headers: dict[str, str] | None = None) -> tup
 
 
 def raw(address: str, sent: bytes) -> bytes:
+    """What the server answers; it may close before it has read all, which can cost the answer."""
     host, port = address.removeprefix("http://").rsplit(":", 1)
     with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(sent)
-        connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while piece := connection.recv(65536):
-            received += piece
-    return received
+        with contextlib.suppress(OSError):
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+        return read_to_the_end(connection)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "0", "0.0.0.0.", "192.0.2.1"])
@@ -178,8 +177,8 @@ def test_requests_by_hand_are_refused_and_crash_nothing(
 
 def test_endless_headers_are_cut_off(running: str) -> None:
     endless = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 1_000_000
-    with contextlib.suppress(ConnectionError):
-        assert b" 431 " in raw(running, endless)
+    answer = raw(running, endless)
+    assert not answer or b" 431 " in answer
     assert fetch(running, "/healthz")[0] == 200
 
 
