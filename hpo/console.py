@@ -195,8 +195,9 @@ class _PlainView:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        say(summary_line(self._tally))
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            say(self._tally.line())
 
     def note(self, event: Event) -> None:
         text = event_line(event)
@@ -204,7 +205,7 @@ class _PlainView:
             say(text)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + PLAIN_EVERY_S
-            say(summary_line(self._tally))
+            say(self._tally.line())
 
 
 class _LiveView:
@@ -220,9 +221,10 @@ class _LiveView:
         self._live.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._live.__exit__(None, None, None)
-        say(summary_line(self._tally))
+        if kind is None:
+            say(self._tally.line())
 
     def note(self, event: Event) -> None:
         text = event_line(event)
@@ -245,19 +247,6 @@ def event_line(event: Event) -> str:
     return ""
 
 
-def summary_line(tally: Tally) -> str:
-    """The whole in one line."""
-    parts = [f"{tally.done} of {tally.total} done", f"{tally.pruned} pruned"]
-    parts += [f"{tally.failed} failed"] if tally.failed else []
-    parts += [f"{len(tally.running)} running"] if tally.running else []
-    if tally.best is not None:
-        parts.append(f"best {tally.best:.4g} (trial {tally.best_trial})")
-    pace = tally.trials_per_minute()
-    if pace is not None:
-        parts.append(f"{pace:.3g} trials a minute")
-    return ", ".join(parts)
-
-
 def format_duration(seconds: float) -> str:
     """`8 s`, `3 min 20 s`, `2 h 5 min`."""
     whole = round(seconds)
@@ -269,18 +258,20 @@ def format_duration(seconds: float) -> str:
 
 
 def _picture(tally: Tally) -> Text:
-    ended = tally.done + tally.failed
-    filled = round(_BAR_WIDTH * ended / tally.total) if tally.total else _BAR_WIDTH
+    counts = tally.standing.counts
+    ended = counts.done + counts.failed
+    filled = round(_BAR_WIDTH * ended / counts.total) if counts.total else _BAR_WIDTH
     text = Text()
     text.append("━" * filled, style="green")
     text.append("━" * (_BAR_WIDTH - filled), style="bright_black")
-    text.append(f" {ended}/{tally.total}")
+    text.append(f" {ended}/{counts.total}")
     left = tally.seconds_left()
     if left is not None:
         text.append(f"  about {format_duration(left)} left", style="bright_black")
-    text.append("\n" + summary_line(tally))
-    if tally.best_params:
-        shown = ", ".join(f"{name}={shorten(value)}" for name, value in tally.best_params.items())
+    text.append("\n" + tally.line())
+    best = tally.standing.winner
+    if best is not None:
+        shown = ", ".join(f"{name}={shorten(value)}" for name, value in best.params.items())
         text.append(f"\nbest: {shown}", style="green")
     for trial, slot in sorted(tally.running.items()):
         text.append(f"\ntrial {trial} on {slot}", style="bright_black")

@@ -11,7 +11,7 @@ from optuna.trial import create_trial
 from hpo.databases.storage import Storage, open_storage
 from hpo.errors import UserError
 from hpo.ledger.stored_study import require_stored
-from hpo.runs.running import tally_of
+from hpo.runs.standing import read_standing
 from hpo.runs.warm_start import MARK, warm_start
 from tests.support import launched_study
 
@@ -43,7 +43,7 @@ def test_trials_that_fit_are_added_marked_and_not_counted(storage: Storage, proj
     assert trials[0].user_attrs == {MARK: "old, trial 0"}
     assert trials[0].distributions == {"x": FloatDistribution(-10.0, 10.0)}
     assert target.ledger.counts().free == target.ledger.counts().total == 3
-    assert tally_of(target).done == 0
+    assert read_standing(target).best == ()
     assert warm_start(target, source) == (0, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,7 +214,10 @@ def _choose(file: StudyFile, wishes: Wishes) -> Choice:
 def _work(launched: Launched, project: Path, choice: Choice, wishes: Wishes) -> int:
     from hpo import console
     from hpo.cli import run_words
-    from hpo.runs.running import Finished, already_ended, tally_of
+    from hpo.databases.storage import mask_password
+    from hpo.runs.running import already_ended
+    from hpo.runs.standing import read_standing
+    from hpo.runs.tally import Tally
 
     stored = launched.stored
     if wishes.retry_failed:
@@ -221,21 +225,22 @@ def _work(launched: Launched, project: Path, choice: Choice, wishes: Wishes) -> 
         console.tell(f"{n_freed} failed point{'s are' if n_freed != 1 else ' is'} free again.")
     for note in launched.notes:
         console.tell(note)
-    where, tally = _storage_words(wishes), tally_of(stored)
-    ended = already_ended(stored)
-    if ended is not None:
-        finished = Finished(ended, 0.0)
+    storage = mask_password(wishes.storage) if wishes.storage else ""
+    commands = run_words.Commands(stored.name, storage, project)
+    tally = Tally(read_standing(stored), time.monotonic)
+    finished = already_ended(stored)
+    if finished is not None:
         if wishes.as_json:
             console.print_json_line(run_words.study_event(launched, choice))
-            console.print_json_line(run_words.summary_event(launched, finished, tally))
+            console.print_json_line(run_words.summary_event(stored, finished, tally))
         else:
-            run_words.say_ended(launched, ended, where)
+            run_words.say_ended(stored, finished, commands)
         return finished.exit_code
     if not wishes.as_json:
         console.say(run_words.opening(launched, choice))
     finished = _watch(launched, project, choice, wishes, tally)
     if not wishes.as_json:
-        run_words.say_closing(launched, finished, tally, where)
+        run_words.say_closing(stored, finished, commands)
     if finished.elapsed_s >= PUBLISH_AFTER_S and finished.exit_code != 130:
         _publish(stored)
     return finished.exit_code
@@ -261,27 +266,26 @@ def _watch(
     from hpo.console import view_run
     from hpo.runs.in_process import run_here
     from hpo.runs.running import supervise
+    from hpo.runs.standing import Follower, read_standing
     from hpo.runs.supervisor import RunOptions
 
-    timeout_s = launched.stored.file.timeout_s if wishes.timeout is None else wishes.timeout
+    stored = launched.stored
+    timeout_s = stored.file.timeout_s if wishes.timeout is None else wishes.timeout
     options = RunOptions(project, timeout_s, objective_changed=launched.objective_changed)
+    follower = Follower(lambda: read_standing(stored))
     with view_run(tally, as_json=wishes.as_json) as view:
 
         def on_event(event: dict[str, Any]) -> None:
             tally.note(event)
+            if not wishes.as_json:
+                tally.standing = follower.look() or tally.standing
             view.note(event)
 
         on_event(run_words.study_event(launched, choice))
         if wishes.workers == 0:
-            finished = run_here(launched.stored, choice.slots[0], options, on_event)
+            finished = run_here(stored, choice.slots[0], options, on_event)
         else:
             finished = supervise(launched, choice, options, on_event)
-        on_event(run_words.summary_event(launched, finished, tally))
+        tally.standing = finished.standing
+        on_event(run_words.summary_event(stored, finished, tally))
     return finished
-
-
-def _storage_words(wishes: Wishes) -> str:
-    """The option to repeat in a command that is shown."""
-    from hpo.databases.storage import mask_password
-
-    return f" --storage {mask_password(wishes.storage)}" if wishes.storage else ""

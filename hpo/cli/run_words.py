@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo import console
 
 if TYPE_CHECKING:
+    from hpo.ledger.stored_study import StoredStudy
     from hpo.runs.launch import Launched
     from hpo.runs.running import Finished
-    from hpo.runs.supervisor import Ending
     from hpo.runs.tally import Tally
     from hpo.workers.devices import Choice
 
 N_FAILURES_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands for the same study, as they work from the current folder.
+
+    Attributes:
+        study: The study's name.
+        storage: The `--storage` of this command, without its password; empty for the usual one.
+        project: The folder that the objective is in.
+    """
+
+    study: str
+    storage: str
+    project: Path
+
+    def of(self, command: str, *options: str) -> str:
+        """A command about the study, e.g. `hpo show mine --storage sqlite:///mine.db`."""
+        return " ".join(["hpo", command, shlex.quote(self.study), *options, *self._storage()])
+
+    def resume(self, *options: str) -> str:
+        """The command that goes on with it."""
+        is_here = self.project.resolve() == Path.cwd()
+        project = [] if is_here else ["--project", shlex.quote(str(self.project))]
+        return self.of("resume", *options, *project)
+
+    def dashboard(self) -> str:
+        """The command that shows the storage in a browser."""
+        return " ".join(["hpo dashboard", *self._storage()])
+
+    def _storage(self) -> list[str]:
+        return ["--storage", shlex.quote(self.storage)] if self.storage else []
 
 
 def opening(launched: Launched, choice: Choice) -> str:
@@ -43,54 +78,59 @@ def study_event(launched: Launched, choice: Choice) -> dict[str, Any]:
     }
 
 
-def summary_event(launched: Launched, finished: Finished, tally: Tally) -> dict[str, Any]:
-    """The last event of a run."""
-    counts = finished.ending.counts
+def summary_event(stored: StoredStudy, finished: Finished, tally: Tally) -> dict[str, Any]:
+    """The last event of a run: the study as the database has it, and what this run did."""
+    counts, best = finished.standing.counts, finished.standing.winner
     return {
         "event": "summary",
-        "study": launched.stored.name,
+        "study": stored.name,
         "why": finished.ending.why.value,
         "reason": finished.ending.reason,
         "total": counts.total,
         "done": counts.done,
-        "pruned": tally.pruned,
+        "pruned": finished.standing.n_pruned,
         "failed": counts.failed,
+        "leased": counts.leased,
         "free": counts.free,
-        "best": tally.best,
-        "best_trial": tally.best_trial,
-        "best_params": dict(tally.best_params),
+        "best": None if best is None else best.values[0],
+        "best_trial": None if best is None else best.number,
+        "best_params": {} if best is None else dict(best.params),
+        "this_run": {name: getattr(tally, name) for name in _OWN},
         "elapsed_s": round(finished.elapsed_s, 3),
         "exit_code": finished.exit_code,
     }
 
 
-def say_ended(launched: Launched, ended: Ending, where: str) -> None:
+_OWN = ("done", "pruned", "failed", "released")
+
+
+def say_ended(stored: StoredStudy, finished: Finished, commands: Commands) -> None:
     """A run that has nothing to do."""
-    name = launched.stored.name
-    console.say(f"Study {name} is finished: {ended.reason}. Nothing was added.")
-    _say_failures(launched, where)
-    console.say(f"Look at it: hpo show {name}{where}")
+    console.say(f"Study {stored.name} is finished: {finished.ending.reason}. Nothing was added.")
+    _say_failures(stored, commands)
+    console.say(f"Look at it: {commands.of('show')}")
 
 
-def say_closing(launched: Launched, finished: Finished, tally: Tally, where: str) -> None:
+def say_closing(stored: StoredStudy, finished: Finished, commands: Commands) -> None:
     """The lines after the last trial."""
-    name, ending = launched.stored.name, finished.ending
+    standing, ending = finished.standing, finished.ending
     console.say(f"Ended after {console.format_duration(finished.elapsed_s)}: {ending.reason}.")
-    if tally.best_params:
-        shown = ", ".join(f"{k}={console.shorten(v)}" for k, v in tally.best_params.items())
-        console.say(f"Best: {tally.best:.5g} by trial {tally.best_trial} with {shown}")
-    _say_failures(launched, where)
-    if ending.counts.free:
-        console.say(f"{ending.counts.free} points are left. Go on: hpo resume {name}{where}")
-    console.say(f"Next: hpo show {name}{where}   hpo best {name}{where}   hpo dashboard{where}")
+    best = standing.winner
+    if best is not None:
+        shown = ", ".join(f"{k}={console.shorten(v)}" for k, v in best.params.items())
+        console.say(f"Best: {best.values[0]:.5g} by trial {best.number} with {shown}")
+    _say_failures(stored, commands)
+    if standing.counts.free and finished.can_go_on:
+        console.say(f"{standing.counts.free} points are left. Go on: {commands.resume()}")
+    steps = [commands.of("show"), *([commands.of("best")] if standing.best else [])]
+    console.say("Next: " + "   ".join([*steps, commands.dashboard()]))
 
 
-def _say_failures(launched: Launched, where: str) -> None:
-    rows = launched.stored.ledger.rows("FAILED")
+def _say_failures(stored: StoredStudy, commands: Commands) -> None:
+    rows = stored.ledger.rows("FAILED")
     for row in rows[:N_FAILURES_SHOWN]:
         console.say(f"Point {row['number']} FAILED (trial {row['trial_number']}): {row['reason']}")
     if len(rows) > N_FAILURES_SHOWN:
         console.say(f"... and {len(rows) - N_FAILURES_SHOWN} more")
     if rows:
-        name = launched.stored.name
-        console.say(f"Try them again: hpo resume {name} --retry-failed{where}")
+        console.say(f"Try them again: {commands.resume('--retry-failed')}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate
 from typing import NamedTuple
 
+from hpo.ranking import losses
 from hpo.reporting.records import StudyRecord, TrialRecord
 
 
@@ -47,13 +49,13 @@ def best_so_far(record: StudyRecord) -> BestSoFar:
         key=lambda trial: (trial.ended, trial.number),
     )
     clock = busy_seconds(record.trials)
-    choose = max if record.is_maximized else min
     rows: list[tuple[float, int, int, float]] = []
-    best, epochs = None, 0
+    best, lowest, epochs = None, math.inf, 0
     for count, trial in enumerate(ended, start=1):
         epochs += trial.n_epochs or 0
         if trial.is_complete and trial.is_feasible:
-            best = trial.values[0] if best is None else choose(best, trial.values[0])
+            loss = losses(trial.values, record.directions)[0]
+            best, lowest = (trial.values[0], loss) if loss < lowest else (best, lowest)
         if best is not None and trial.ended:
             rows.append((best, epochs, count, clock(trial.ended)))
     is_counted = epochs > 0 and all(trial.n_epochs for trial in ended if trial.is_complete)

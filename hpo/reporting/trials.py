@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpo.ranking import best_of
 from hpo.reporting.records import StudyRecord, TrialRecord
 
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")
@@ -33,18 +34,9 @@ def n_evaluated(record: StudyRecord) -> int:
 
 
 def best_trials(record: StudyRecord) -> tuple[TrialRecord, ...]:
-    """The best finished trial; for several objectives the Pareto front, by the first value.
-
-    Infeasible trials count only where no trial is feasible. The first of equals is the best.
-    """
-    complete = [trial for trial in record.trials if trial.is_complete]
-    candidates = [trial for trial in complete if trial.is_feasible] or complete
-    if not candidates:
-        return ()
-    if len(record.directions) == 1:
-        sign = -1 if record.is_maximized else 1
-        return (min(candidates, key=lambda trial: (sign * trial.values[0], trial.number)),)
-    return _pareto_front(candidates, record.directions)
+    """The best finished trial; for several objectives the Pareto front, by the first value."""
+    complete = (trial for trial in record.trials if trial.is_complete)
+    return best_of(complete, record.directions, lambda trial: trial.is_feasible)
 
 
 def best_settings(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
@@ -100,24 +92,3 @@ def _trial_row(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
         "run_time_s": trial.run_time_s,
         "reason": trial.reason,
     }
-
-
-def _pareto_front(
-    trials: Sequence[TrialRecord], directions: Sequence[str]
-) -> tuple[TrialRecord, ...]:
-    signs = [-1 if direction == "maximize" else 1 for direction in directions]
-    losses = {
-        trial.number: tuple(s * v for s, v in zip(signs, trial.values, strict=True))
-        for trial in trials
-    }
-    front: list[TrialRecord] = []
-    # Whoever dominates a trial has a smaller loss in this order, so the front so far is enough.
-    for trial in sorted(trials, key=lambda trial: losses[trial.number]):
-        loss = losses[trial.number]
-        if not any(_dominates(losses[other.number], loss) for other in front):
-            front.append(trial)
-    return tuple(front)
-
-
-def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

@@ -14,7 +14,8 @@ from typing import Any
 
 from hpo.ledger.reaper import reap_expired, reap_worker
 from hpo.ledger.stored_study import StoredStudy
-from hpo.runs.running import Finished
+from hpo.runs.running import Finished, end_of_run
+from hpo.runs.standing import how_points_ended
 from hpo.runs.supervisor import STOPPED_BY_USER, Ending, RunOptions, Why, trial_lost
 from hpo.workers.devices import Slot, thread_environment
 from hpo.workers.leases import STOP
@@ -52,9 +53,9 @@ def run_here(
     stop = ledger.stop_requested(since)
     if not asked and stop is not None:
         asked.append((Why.STOPPED if stop == STOPPED_BY_USER else Why.LIMIT, stop))
-    why, reason = asked[0] if asked else (Why.COMPLETE, "every point is done")
+    why, reason = asked[0] if asked else (Why.COMPLETE, how_points_ended(counts))
     stored.storage.checkpoint()
-    return Finished(Ending(why, reason, counts), time.monotonic() - started)
+    return end_of_run(stored, Ending(why, reason, counts), started)
 
 
 @contextmanager

@@ -9,15 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from optuna.study import StudyDirection
-from optuna.trial import TrialState
-
 from hpo.errors import HpoError
 from hpo.ledger.stored_study import StoredStudy
 from hpo.plan import Plan, make_plan
 from hpo.runs.launch import Launched
+from hpo.runs.standing import Standing, how_points_ended, read_standing
 from hpo.runs.supervisor import Ending, RunOptions, Supervisor, Why
-from hpo.runs.tally import Tally
 from hpo.study_files.study_file import StudyFile
 from hpo.workers import devices, limits, objective_file
 from hpo.workers.fork_server import call_in_child, prepare_for
@@ -32,20 +29,24 @@ class Finished:
     """A run that has ended.
 
     Attributes:
-        ending: Why it ended, and the state of the points.
+        ending: Why it ended.
+        standing: How the study stood then.
         elapsed_s: How long it took.
+        can_go_on: Whether another run would take up the points that are free.
         exit_code: 0 done, 1 incomplete or with failures, 130 interrupted.
     """
 
     ending: Ending
+    standing: Standing
     elapsed_s: float
+    can_go_on: bool
 
     @property
     def exit_code(self) -> int:
         """The exit code of `hpo run`."""
         if self.ending.why in (Why.INTERRUPTED, Why.STOPPED):
             return 130
-        if self.ending.why in (Why.FAILURES, Why.ERROR) or self.ending.counts.failed:
+        if self.ending.why in (Why.FAILURES, Why.ERROR) or self.standing.counts.failed:
             return 1
         return 0
 
@@ -86,34 +87,31 @@ def settings_to_check(plan: Plan) -> list[dict[str, Any]]:
     return found or ([dict(file.fixed)] if file.fixed else [])
 
 
-def already_ended(stored: StoredStudy) -> Ending | None:
-    """Why there is nothing to run, or None."""
-    counts = stored.ledger.counts()
+def already_ended(stored: StoredStudy) -> Finished | None:
+    """The end of a run that has nothing to do, or None."""
+    standing = read_standing(stored)
+    counts = standing.counts
     if counts.free == 0 and counts.leased == 0:
-        return Ending(Why.COMPLETE, "every point is done", counts)
+        ending = Ending(Why.COMPLETE, how_points_ended(counts), counts)
+        return Finished(ending, standing, 0.0, can_go_on=False)
     reason = limits.reached(stored.file, stored.optuna_study())
-    return None if reason is None else Ending(Why.LIMIT, reason, counts)
+    if reason is None:
+        return None
+    return Finished(Ending(Why.LIMIT, reason, counts), standing, 0.0, can_go_on=False)
 
 
-def tally_of(stored: StoredStudy) -> Tally:
-    """The tally a run begins with: what earlier runs have brought."""
-    directions = stored.directions
-    counts = stored.ledger.counts()
-    tally = Tally(
-        total=counts.total,
-        maximize=directions[0] == StudyDirection.MAXIMIZE if len(directions) == 1 else None,
-        clock=time.monotonic,
-        done=counts.done,
-        failed=counts.failed,
-    )
-    trials = stored.optuna_study().get_trials(deepcopy=False)
-    tally.pruned = sum(t.state == TrialState.PRUNED and "point" in t.user_attrs for t in trials)
-    complete = [t for t in trials if t.state == TrialState.COMPLETE]
-    if complete and tally.maximize is not None:
-        sign = 1 if tally.maximize else -1
-        best = max(complete, key=lambda t: sign * t.values[0])
-        tally.best, tally.best_trial, tally.best_params = best.values[0], best.number, best.params
-    return tally
+def end_of_run(stored: StoredStudy, ending: Ending, started: float) -> Finished:
+    """What is to be said of a run that has ended.
+
+    Args:
+        stored: The study.
+        ending: Why the run ended.
+        started: When it began, on the monotonic clock.
+    """
+    elapsed_s = time.monotonic() - started
+    standing = read_standing(stored)
+    is_limited = limits.reached(stored.file, stored.optuna_study()) is not None
+    return Finished(ending, standing, elapsed_s, can_go_on=not is_limited)
 
 
 def supervise(
@@ -133,4 +131,4 @@ def supervise(
     stored.storage.checkpoint()
     if ending.why is Why.ERROR:
         raise HpoError(ending.reason)
-    return Finished(ending, time.monotonic() - started)
+    return end_of_run(stored, ending, started)

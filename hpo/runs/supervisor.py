@@ -17,6 +17,7 @@ from hpo.ledger.points import FAILED, Counts, Reaped
 from hpo.ledger.reaper import reap_expired, reap_worker
 from hpo.ledger.stored_study import StoredStudy
 from hpo.runs.signals import SignalNotes, noting_signals
+from hpo.runs.standing import how_points_ended
 from hpo.workers.devices import Slot
 from hpo.workers.leases import STOP
 from hpo.workers.logs import log_path
@@ -111,7 +112,7 @@ class Supervisor:
             finally:
                 self._kill_all()
         counts = self._ledger.counts()
-        why, reason = self._stop or (Why.COMPLETE, "every point is done")
+        why, reason = self._stop or (Why.COMPLETE, how_points_ended(counts))
         return Ending(why, reason, counts)
 
     def _tick(self, notes: SignalNotes) -> bool:

@@ -1,4 +1,4 @@
-"""How a run stands: kept up to date by the workers' events. Pure: the clock is given."""
+"""How a run goes: the study as last read, and what this run itself did. The clock is given."""
 
 from __future__ import annotations
 
@@ -6,81 +6,96 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpo.runs.standing import Standing
+
 Event = Mapping[str, Any]
 
 
 @dataclass
 class Tally:
-    """Counts, best and pace of one run.
+    """A run under way.
 
     Attributes:
-        total: Points of the plan.
-        maximize: The direction; None with several objective values, which have no best.
+        standing: How the study stood when it was last read; other runs may have brought it there.
         clock: Seconds, monotonic.
-        done: Points that ended with a trial, pruned ones included.
+        done: Trials of this run that ended well, pruned ones included.
         pruned: Those of them that were pruned.
-        failed: Points that failed for good.
-        running: Trials at work.
-        best: The best value of a complete trial.
-        best_trial: Its number.
-        best_params: Its parameters.
+        failed: Trials of this run that failed, and points that lost their worker too often.
+        released: Points that this run gave back because it was stopped.
+        running: Trials at work in this run: number -> slot.
     """
 
-    total: int
-    maximize: bool | None
+    standing: Standing
     clock: Callable[[], float]
     done: int = 0
     pruned: int = 0
     failed: int = 0
+    released: int = 0
     running: dict[int, str] = field(default_factory=dict)
-    best: float | None = None
-    best_trial: int | None = None
-    best_params: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._started = self.clock()
-        self._n_ended_here = 0
+        self._n_open_at_first = self._n_open()
 
     def note(self, event: Event) -> None:
         """Take one event of a worker or of the supervisor in."""
         kind = event["event"]
         if kind == "trial_started":
             self.running[event["trial"]] = event.get("slot", "")
-        elif kind in ("trial_finished", "trial_failed", "trial_released", "trial_dropped"):
+        elif kind in _ENDS:
             self.running.pop(event["trial"], None)
         if kind == "trial_finished":
-            self._finish(event)
+            self.done += 1
+            self.pruned += int(event["state"] == "PRUNED")
         elif kind == "trial_failed":
-            self._end(failed=1)
+            self.failed += 1
+        elif kind == "trial_released":
+            self.released += 1
         elif kind == "trial_lost":
-            self.running.pop(event["trial"], None)
             self.failed += int(event["state"] == "FAILED")
 
     def trials_per_minute(self) -> float | None:
-        """Trials ended in this run, a minute; None before the first."""
-        elapsed_s = self.clock() - self._started
-        return 60 * self._n_ended_here / elapsed_s if self._n_ended_here and elapsed_s else None
+        """Trials that this run ended, a minute; None before the first."""
+        n_ended, elapsed_s = self.done + self.failed, self.elapsed_s()
+        return 60 * n_ended / elapsed_s if n_ended and elapsed_s else None
 
     def seconds_left(self) -> float | None:
-        """Seconds until the plan is done at the pace of this run; None before the first trial."""
-        pace = self.trials_per_minute()
-        return None if pace is None else 60 * (self.total - self.done - self.failed) / pace
+        """Seconds until every point has ended at the study's pace since this run began."""
+        n_ended = self._n_open_at_first - self._n_open()
+        return self.elapsed_s() * self._n_open() / n_ended if n_ended > 0 else None
+
+    def n_ended_elsewhere(self) -> int:
+        """Points that earlier runs, or others beside this one, brought to their end."""
+        counts = self.standing.counts
+        return counts.done + counts.failed - self.done - self.failed
 
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
         return self.clock() - self._started
 
-    def _finish(self, event: Event) -> None:
-        self._end(done=1, pruned=int(event["state"] == "PRUNED"))
-        if event["state"] != "COMPLETE" or self.maximize is None:
-            return
-        value = event["values"][0]
-        if self.best is None or (value > self.best if self.maximize else value < self.best):
-            self.best, self.best_trial = value, event["trial"]
-            self.best_params = event["params"]
+    def line(self) -> str:
+        """The study in one line, and what this run did where that is not the whole story."""
+        standing, counts, best = self.standing, self.standing.counts, self.standing.winner
+        parts = [f"{counts.done} of {counts.total} done", f"{standing.n_pruned} pruned"]
+        parts += [f"{counts.failed} failed"] if counts.failed else []
+        parts += [f"{counts.leased} running"] if counts.leased else []
+        parts += [f"best {best.values[0]:.4g} (trial {best.number})"] if best else []
+        pace = self.trials_per_minute()
+        parts += [f"{pace:.3g} trials a minute"] if pace is not None else []
+        # Trials at work here may have ended without our having heard of it.
+        is_alone = self.n_ended_elsewhere() <= len(self.running)
+        own = "" if is_alone and not self.released else f"; this run: {self._own_part()}"
+        return ", ".join(parts) + own
 
-    def _end(self, done: int = 0, pruned: int = 0, failed: int = 0) -> None:
-        self.done += done
-        self.pruned += pruned
-        self.failed += failed
-        self._n_ended_here += 1
+    def _own_part(self) -> str:
+        n_ended = self.done + self.failed
+        parts = [f"{n_ended} trial{'s' if n_ended != 1 else ''}", f"{self.pruned} pruned"]
+        parts += [f"{self.failed} failed"] if self.failed else []
+        parts += [f"{self.released} given back"] if self.released else []
+        return ", ".join(parts)
+
+    def _n_open(self) -> int:
+        return self.standing.counts.free + self.standing.counts.leased
+
+
+_ENDS = ("trial_finished", "trial_failed", "trial_released", "trial_dropped", "trial_lost")

@@ -19,6 +19,8 @@ import optuna
 from optuna.artifacts import ArtifactMeta, FileSystemArtifactStore, upload_artifact
 from optuna.trial import TrialState
 
+from hpo.ranking import dominates, losses
+
 if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
 
@@ -122,10 +124,10 @@ def _is_best(study: optuna.Study, values: Sequence[float]) -> bool:
     That one may not be told yet; if it failed in the end, it does not count. With several
     objectives: whether none dominates it.
     """
-    signs = [1 if d == optuna.study.StudyDirection.MAXIMIZE else -1 for d in study.directions]
-    mine = [sign * value for sign, value in zip(signs, values, strict=True)]
-    others = ([s * v for s, v in zip(signs, other, strict=True)] for other in _rivals(study))
-    return not any(all(o >= m for o, m in zip(other, mine, strict=True)) for other in others)
+    directions = [direction.name.lower() for direction in study.directions]
+    mine = losses(values, directions)
+    others = (losses(other, directions) for other in _rivals(study))
+    return not any(other == mine or dominates(other, mine) for other in others)
 
 
 def _rivals(study: optuna.Study) -> Iterator[Sequence[float]]:

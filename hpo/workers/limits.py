@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
+
+from hpo.ranking import losses
 
 if TYPE_CHECKING:
     import optuna
@@ -36,19 +39,18 @@ def epochs_of(trial: FrozenTrial) -> int:
     return trial.last_step or 0
 
 
-def _signed(file: StudyFile, trial: FrozenTrial) -> float:
-    """The trial's value, larger always better."""
-    value = trial.value
-    assert value is not None
-    return value if file.directions[0] == "maximize" else -value
+def _loss(file: StudyFile, trial: FrozenTrial) -> float:
+    """The value of a complete trial, turned so that less is better; infinite without one."""
+    is_complete = trial.state == TrialState.COMPLETE
+    return losses(trial.values, file.directions)[0] if is_complete else math.inf
 
 
 def _target(file: StudyFile, trials: Sequence[FrozenTrial]) -> str | None:
     if file.target is None:
         return None
-    goal = file.target if file.directions[0] == "maximize" else -file.target
+    (goal,) = losses([file.target], file.directions)
     for trial in trials:
-        if trial.state == TrialState.COMPLETE and _signed(file, trial) >= goal:
+        if _loss(file, trial) <= goal:
             return f"the target {file.target:g} was reached by trial {trial.number}"
     return None
 
@@ -64,8 +66,8 @@ def _stalled(file: StudyFile, trials: Sequence[FrozenTrial]) -> str | None:
     patience = file.stop_when_stalled
     if patience is None:
         return None
-    best, since = float("-inf"), 0
+    best, since = math.inf, 0
     for trial in sorted(trials, key=lambda t: t.datetime_complete or datetime.min):
-        is_better = trial.state == TrialState.COMPLETE and _signed(file, trial) > best
-        best, since = (_signed(file, trial), 0) if is_better else (best, since + 1)
+        loss = _loss(file, trial)
+        best, since = (loss, 0) if loss < best else (best, since + 1)
     return f"the last {since} trials brought nothing better" if since >= patience else None
