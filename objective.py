@@ -12,7 +12,7 @@ import optuna
 
 import hpo
 from hpo.training.settings import MLPSettings
-from hpo.training.trainer import EpochMetrics, fit, warm
+from hpo.training.trainer import EpochMetrics, fit, preload
 
 
 def objective(trial: optuna.Trial) -> float | tuple[float, ...]:
@@ -59,4 +59,4 @@ def check(settings: Mapping[str, Any]) -> None:
 
 def prepare(settings: Mapping[str, Any]) -> None:
     """Load the data and the kernels once per worker, before its first trial is timed."""
-    warm(MLPSettings.from_mapping(settings), hpo.device())
+    preload(MLPSettings.from_mapping(settings), hpo.device())

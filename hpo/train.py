@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from hpo.errors import DeviceError, FileFaults, SettingsFaults, UserError
 from hpo.near_miss import near_miss
@@ -76,7 +76,7 @@ class Run:
     @property
     def epochs(self) -> Mapping[str, Sequence[Any]]:
         """The metrics of each epoch, by name."""
-        return cast(Mapping[str, Sequence[Any]], self.curves["epochs"])
+        return self.curves["epochs"]
 
     def epoch_rows(self) -> list[dict[str, Any]]:
         """One row an epoch, with the run's seed."""

@@ -26,7 +26,12 @@ MAX_BATCH = 2**16  # places in a batch are counted in 16 bits
 
 
 def why_not_covered(settings: MLPSettings, dataset: Dataset) -> str:
-    """What the kernels do not cover, in words; empty when they cover everything."""
+    """What the kernels do not cover, in words; empty when they cover everything.
+
+    Args:
+        settings: The run's.
+        dataset: What it trains on.
+    """
     unknown = sorted(set(settings.activations) - set(ACTIVATION_CODES))
     if unknown:
         return f"the activation {unknown[0]} is not covered"
@@ -47,23 +52,23 @@ class CompiledEngine:
     def __init__(self, settings: MLPSettings, dataset: Dataset, model: MLP) -> None:
         self.settings = settings
         self.model = model
-        self.parts = {part: sparse_images(dataset, part) for part in ("train", "test")}
+        self.splits = {split: sparse_images(dataset, split) for split in ("train", "test")}
         self.network = _network(settings, dataset, model)
         self.rule = _rule(settings, self.network)
         n_train = len(dataset.train.labels)
         batch_size = min(settings.batch_size, n_train)
-        self.lists = pixel_lists(self.parts["train"], dataset.n_inputs, batch_size)
+        self.lists = pixel_lists(self.splits["train"], dataset.n_inputs, batch_size)
         self.n_steps = 0
 
     def train_epoch(
         self, order: Rows, learning_rate: float, dropout_seed: int
     ) -> npt.NDArray[np.float32]:
-        """One step for each batch of ``order``; each batch's loss before its step."""
+        """One step for each batch of ``order``; see `Engine`."""
         losses = np.empty(-(-len(order) // self.settings.batch_size), np.float32)
         step.train_epoch(
             self.network,
             self.rule,
-            self.parts["train"],
+            self.splits["train"],
             self.lists,
             order,
             self.settings.batch_size,
@@ -75,10 +80,10 @@ class CompiledEngine:
         self.n_steps += len(losses)
         return losses
 
-    def evaluate(self, part: str, rows: Rows) -> Evaluation:
-        """Loss and accuracy on rows of the part ``train`` or ``test``."""
+    def evaluate(self, split: str, rows: Rows) -> Evaluation:
+        """Loss and accuracy on rows of a split; see `Engine`."""
         loss, n_right = passes.evaluate(
-            self.network, LOSS_CODES[self.settings.loss], self.parts[part], rows, EVALUATION_BATCH
+            self.network, LOSS_CODES[self.settings.loss], self.splits[split], rows, EVALUATION_BATCH
         )
         return Evaluation(loss / len(rows), n_right / len(rows))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,8 +29,8 @@ NPZ_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 @dataclass(frozen=True)
-class Part:
-    """The training or the test half of a data set; row i of both arrays is one image.
+class Split:
+    """The training or the test images of a data set; row i of both arrays is one image.
 
     Attributes:
         images: Raw values, uint8 or float32, shape (images, inputs).
@@ -42,17 +41,17 @@ class Part:
     labels: npt.NDArray[np.int64]
 
 
-class Split(NamedTuple):
-    """Which rows are trained on and which are evaluated, and of which part.
+class Holdout(NamedTuple):
+    """Which rows are trained on and which are evaluated, and of which split.
 
     Attributes:
-        train_rows: Rows of the training part, in ascending order.
-        evaluation_part: ``train`` for held-out training images, ``test`` for the test split.
-        evaluation_rows: Rows of that part, in ascending order.
+        train_rows: Rows of the training split, in ascending order.
+        evaluation_split: ``train`` for held-out training images, ``test`` for the test split.
+        evaluation_rows: Rows of that split, in ascending order.
     """
 
     train_rows: Rows
-    evaluation_part: str
+    evaluation_split: str
     evaluation_rows: Rows
 
 
@@ -62,8 +61,8 @@ class Dataset:
 
     Attributes:
         name: As in the settings.
-        train: The training part.
-        test: The test part; a search never looks at it.
+        train: The training split.
+        test: The test split; a search never looks at it.
         unit: 255 for uint8 images, 1 for floats.
         mean: Of the training pixels divided by ``unit``.
         std: Of the same.
@@ -71,8 +70,8 @@ class Dataset:
     """
 
     name: str
-    train: Part
-    test: Part
+    train: Split
+    test: Split
     unit: float
     mean: float
     std: float
@@ -84,18 +83,16 @@ class Dataset:
         """Values in one image."""
         return int(self.train.images.shape[1])
 
-    @cached_property
-    def density(self) -> float:
-        """The share of the training images' values that are not zero, from 1,000 of the images."""
-        sample = self.train.images[:: max(1, len(self.train.images) // 1000)]
-        return float(np.count_nonzero(sample) / sample.size)
-
-    def part(self, name: str) -> Part:
-        """The part of that name, ``train`` or ``test``."""
+    def split(self, name: str) -> Split:
+        """The split of that name, ``train`` or ``test``."""
         return self.train if name == "train" else self.test
 
-    def split(self, validation_size: int, split_seed: int) -> Split:
-        """Hold ``validation_size`` training images out; 0 evaluates on the test part.
+    def hold_out(self, validation_size: int, split_seed: int) -> Holdout:
+        """Hold training images out for evaluation.
+
+        Args:
+            validation_size: How many; 0 evaluates on the test split instead.
+            split_seed: Decides which ones.
 
         Raises:
             SettingsFaults: Nothing would be left to train on.
@@ -108,11 +105,11 @@ class Dataset:
             )
             raise SettingsFaults([(("validation_size",), message)])
         if validation_size == 0:
-            return Split(np.arange(n_train), "test", np.arange(len(self.test.labels)))
+            return Holdout(np.arange(n_train), "test", np.arange(len(self.test.labels)))
         # numpy promises that RandomState's streams never change.
         order = np.random.RandomState(split_seed).permutation(n_train)
         held_out, kept = np.split(order, [validation_size])
-        return Split(np.sort(kept), "train", np.sort(held_out))
+        return Holdout(np.sort(kept), "train", np.sort(held_out))
 
 
 _LOADED: dict[object, Dataset] = {}
@@ -138,7 +135,7 @@ def _named(name: str) -> Dataset:
     raw = read_raw(name)
     mean, std = MEAN_AND_STD[name]
     train, test = (
-        Part(
+        Split(
             _idx(raw[f"{half}-images-idx3-ubyte"], IDX_HEADER["images"]).reshape(-1, 28 * 28),
             _idx(raw[f"{half}-labels-idx1-ubyte"], IDX_HEADER["labels"]).astype(np.int64),
         )
@@ -162,8 +159,8 @@ def _file_key(path: Path) -> object:
 
 def _from_npz(path: Path) -> Dataset:
     arrays = _npz_arrays(path)
-    train = _npz_part(path, arrays, "train")
-    test = _npz_part(path, arrays, "test")
+    train = _npz_split(path, arrays, "train")
+    test = _npz_split(path, arrays, "test")
     if train.images.dtype != test.images.dtype or train.images.shape[1:] != test.images.shape[1:]:
         raise DataError(f"{path}: x_train and x_test must have one dtype and one image shape")
     unit = 255.0 if train.images.dtype == np.uint8 else 1.0
@@ -192,7 +189,7 @@ def _npz_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise DataError(f"The data set {path} cannot be read: {fault}") from None
 
 
-def _npz_part(path: Path, arrays: dict[str, npt.NDArray[Any]], half: str) -> Part:
+def _npz_split(path: Path, arrays: dict[str, npt.NDArray[Any]], half: str) -> Split:
     images, labels = arrays[f"x_{half}"], arrays[f"y_{half}"]
     if len(images) == 0 or labels.shape != (len(images),):
         raise DataError(
@@ -207,4 +204,4 @@ def _npz_part(path: Path, arrays: dict[str, npt.NDArray[Any]], half: str) -> Par
     values = flat if flat.dtype == np.uint8 else flat.astype(np.float32)
     if not np.isfinite(values).all():
         raise DataError(f"{path}: x_{half} must be finite, but holds NaN or infinity")
-    return Part(np.ascontiguousarray(values), labels.astype(np.int64))
+    return Split(np.ascontiguousarray(values), labels.astype(np.int64))

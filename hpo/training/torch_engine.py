@@ -10,25 +10,24 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hpo.training.data import Dataset, Part, Rows
+from hpo.training.data import Dataset, Rows, Split
 from hpo.training.engine import Evaluation
-from hpo.training.flat_optimizers import make_optimizer
-from hpo.training.matmul import matmul_precision, precision_for
 from hpo.training.mlp import LOSSES, MLP
+from hpo.training.optimizers import FlatOptimizer
 from hpo.training.settings import MLPSettings
 
 
 class DeviceImages:
-    """One part of a data set on a device.
+    """One split of a data set on a device.
 
     On a CPU the images stay raw, and a batch is normalized when it is taken: bytes cost a quarter
     of the memory, and they are the dataset's own arrays. On other devices they are normalized once.
     """
 
-    def __init__(self, part: Part, dataset: Dataset, device: torch.device) -> None:
+    def __init__(self, split: Split, dataset: Dataset, device: torch.device) -> None:
         self.dataset = dataset
-        self.labels = torch.from_numpy(part.labels).to(device)
-        images = torch.from_numpy(part.images).to(device)
+        self.labels = torch.from_numpy(split.labels).to(device)
+        images = torch.from_numpy(split.images).to(device)
         self.is_raw = device.type == "cpu"
         self.images = images if self.is_raw else self._normalized(images)
 
@@ -48,7 +47,11 @@ class DeviceImages:
 
 
 class TorchEngine:
-    """Trains with autograd on any device; see `hpo.training.engine.Engine`."""
+    """Trains with autograd on any device; see `hpo.training.engine.Engine`.
+
+    Products have the precision that torch is set to: float32's own, unless the caller's program
+    has asked for a lower one (``torch.set_float32_matmul_precision``).
+    """
 
     name = "torch"
 
@@ -58,25 +61,24 @@ class TorchEngine:
         self.settings, self.device = settings, device
         self.model = model.to(device)
         self.loss = LOSSES[settings.loss]
-        self.precision = precision_for(device, settings.batch_size)
-        self.parts = {
-            name: DeviceImages(dataset.part(name), dataset, device) for name in ("train", "test")
+        self.splits = {
+            name: DeviceImages(dataset.split(name), dataset, device) for name in ("train", "test")
         }
         weights, biases = (_named(model, kind) for kind in ("weight", "bias"))
         self.tensors = weights + biases  # weights first: the l1 penalty is theirs alone
         self.n_weights = sum(weight.numel() for weight in weights)
         self.parameters = _flatten(self.tensors)
         self.gradient = torch.empty_like(self.parameters)
-        self.optimizer = make_optimizer(self.parameters, settings)
+        self.optimizer = FlatOptimizer(self.parameters, settings)
 
     def train_epoch(
         self, order: Rows, learning_rate: float, dropout_seed: int
     ) -> npt.NDArray[np.float32]:
-        """One step for each batch of ``order``; each batch's loss before its step."""
+        """One step for each batch of ``order``; see `Engine`."""
         self.model.train()
         rows = torch.from_numpy(order).to(self.device)
         devices = [self.device] if self.device.type == "cuda" else []
-        with matmul_precision(self.precision), torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=devices):
             torch.manual_seed(dropout_seed)
             batches = torch.split(rows, self.settings.batch_size)
             losses = [self._step(batch, learning_rate) for batch in batches]
@@ -84,7 +86,7 @@ class TorchEngine:
         return torch.stack(losses).cpu().numpy()
 
     def _step(self, rows: Tensor, learning_rate: float) -> Tensor:
-        images, labels = self.parts["train"].batch(rows)
+        images, labels = self.splits["train"].batch(rows)
         loss = self.loss(self.model(images), labels)
         gradients = torch.autograd.grad(loss, self.tensors)
         torch.cat([gradient.reshape(-1) for gradient in gradients], out=self.gradient)
@@ -95,10 +97,10 @@ class TorchEngine:
         return loss.detach()
 
     @torch.no_grad()
-    def evaluate(self, part: str, rows: Rows) -> Evaluation:
-        """Loss and accuracy on rows of the part ``train`` or ``test``."""
+    def evaluate(self, split: str, rows: Rows) -> Evaluation:
+        """Loss and accuracy on rows of a split; see `Engine`."""
         self.model.eval()
-        images_of = self.parts[part]
+        images_of = self.splits[split]
         totals = torch.zeros(2, dtype=torch.float64, device=self.device)
         on_device = torch.from_numpy(rows).to(self.device)
         for batch in torch.split(on_device, self.settings.test_batch_size):

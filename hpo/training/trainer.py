@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypedDict
 
@@ -16,11 +16,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hpo.errors import DeviceError
+from hpo.errors import DeviceError, UserError
 from hpo.training.data import Dataset, Rows, load_data
-from hpo.training.engine import Evaluation, choose_engine
-from hpo.training.mlp import initial_model
+from hpo.training.engine import Engine, Evaluation
+from hpo.training.mlp import MLP, initial_model
 from hpo.training.settings import MLPSettings
+from hpo.training.torch_engine import TorchEngine
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class EpochMetrics:
         train_loss: Mean over the epoch's images, each taken before its batch's step, penalties
             excluded.
         evaluation_loss: Mean over the evaluation images.
-        evaluation_accuracy: Fraction of the evaluation images classified rightly.
+        evaluation_accuracy: Fraction of the evaluation images classified correctly.
         seconds: Since the start, evaluation included.
     """
 
@@ -50,29 +51,17 @@ class EpochMetrics:
         return math.isfinite(self.train_loss) and math.isfinite(self.evaluation_loss)
 
 
-class BatchCurve(TypedDict):
-    """Loss of one batch every ``log_interval``, over the samples seen before that batch."""
-
-    samples: list[int]
-    train_loss: list[float]
-
-
-class EpochCurve(TypedDict):
-    """The fields of `EpochMetrics`, one entry an epoch."""
-
-    epoch: list[int]
-    samples: list[int]
-    train_loss: list[float]
-    evaluation_loss: list[float]
-    evaluation_accuracy: list[float]
-    seconds: list[float]
-
-
 class Curves(TypedDict):
-    """Both series of a run, as plain data."""
+    """Both series of a run, as plain data.
 
-    batches: BatchCurve
-    epochs: EpochCurve
+    Attributes:
+        batches: Loss (``train_loss``) of one batch every ``log_interval``, over the training images
+            seen before that batch (``samples``).
+        epochs: The fields of `EpochMetrics`, one entry an epoch.
+    """
+
+    batches: dict[str, list[float]]
+    epochs: dict[str, list[float]]
 
 
 class Training(Iterator[EpochMetrics]):
@@ -95,8 +84,11 @@ class Training(Iterator[EpochMetrics]):
         dry_run: bool,
     ) -> None:
         self.settings, self.threads, self.dry_run = settings, threads, dry_run
-        self.curves = _empty_curves()
-        self._split = data.split(settings.validation_size, settings.split_seed)
+        self.curves: Curves = {
+            "batches": {"samples": [], "train_loss": []},
+            "epochs": {field.name: [] for field in fields(EpochMetrics)},
+        }
+        self._holdout = data.hold_out(settings.validation_size, settings.split_seed)
         self._n_test = len(data.test.labels)
         self._orders = torch.Generator().manual_seed(settings.seed)
         self._seconds = 0.0
@@ -118,10 +110,10 @@ class Training(Iterator[EpochMetrics]):
                 order, self.settings.learning_rate_at(epoch), _dropout_seed(self.settings, epoch)
             )
             evaluation = self._engine.evaluate(
-                self._split.evaluation_part, self._split.evaluation_rows
+                self._holdout.evaluation_split, self._holdout.evaluation_rows
             )
         self._seconds += time.perf_counter() - start
-        return self._record(epoch, len(order), losses, evaluation)
+        return self._record(len(order), losses, evaluation)
 
     def test(self) -> Evaluation:
         """Loss and accuracy on the test split, which a search never looks at."""
@@ -141,30 +133,31 @@ class Training(Iterator[EpochMetrics]):
 
     def _order(self) -> Rows:
         """This epoch's rows: all training rows once, or one batch of them in a dry run."""
-        rows = self._split.train_rows
+        rows = self._holdout.train_rows
         if self.settings.shuffle:
             rows = rows[torch.randperm(len(rows), generator=self._orders).numpy()]
         return rows[: self.settings.batch_size] if self.dry_run else rows
 
     def _record(
-        self, epoch: int, n_images: int, losses: npt.NDArray[np.float32], evaluation: Evaluation
+        self, n_images: int, losses: npt.NDArray[np.float32], evaluation: Evaluation
     ) -> EpochMetrics:
         batch_size, epochs = self.settings.batch_size, self.curves["epochs"]
-        before = epochs["samples"][-1] if epochs["samples"] else 0
+        before = int(epochs["samples"][-1]) if epochs["samples"] else 0
         logged = range(0, len(losses), self.settings.log_interval)
         self.curves["batches"]["samples"] += [before + i * batch_size for i in logged]
         self.curves["batches"]["train_loss"] += [float(losses[i]) for i in logged]
         sizes = np.full(len(losses), batch_size)
         sizes[-1] = n_images - batch_size * (len(losses) - 1)
         metrics = EpochMetrics(
-            epoch=epoch,
+            epoch=len(epochs["epoch"]) + 1,
             samples=before + n_images,
             train_loss=float(np.average(losses.astype(np.float64), weights=sizes)),
             evaluation_loss=evaluation.loss,
             evaluation_accuracy=evaluation.accuracy,
             seconds=self._seconds,
         )
-        _append(epochs, metrics)
+        for name, series in epochs.items():
+            series.append(getattr(metrics, name))
         return metrics
 
 
@@ -202,10 +195,47 @@ def fit(
     )
 
 
-def warm(settings: MLPSettings, device: str | torch.device = "cpu") -> None:
+def choose_engine(
+    settings: MLPSettings, dataset: Dataset, device: torch.device, model: MLP
+) -> tuple[Engine, str]:
+    """The engine for a run, and why that one.
+
+    Args:
+        settings: What to train; its ``engine`` may ask for one.
+        dataset: What it trains on.
+        device: Where.
+        model: The untrained model on the CPU; torch's engine trains this very object.
+
+    Raises:
+        UserError: ``engine: compiled`` was asked for and does not cover the run.
+    """
+    obstacle = "asked for" if settings.engine == "torch" else ""
+    if not obstacle and device.type != "cpu":
+        obstacle = f"the device is {device.type}"
+    if not obstacle:
+        from hpo.training.compiled_engine import CompiledEngine, why_not_covered
+
+        obstacle = why_not_covered(settings, dataset)
+        if not obstacle:
+            reason = "a CPU and settings that the kernels cover"
+            return CompiledEngine(settings, dataset, model), reason
+    if settings.engine == "compiled":
+        raise UserError(f"engine: compiled cannot train this: {obstacle}")
+    return TorchEngine(settings, dataset, device, model), obstacle
+
+
+def preload(settings: MLPSettings, device: str | torch.device = "cpu") -> None:
     """Read the data and, on a CPU, load or compile the kernels, which all runs like this share.
 
     For a process that forks workers. It starts no thread.
+
+    Args:
+        settings: Of one such run.
+        device: Where the runs will be.
+
+    Raises:
+        DataError: The data set cannot be had.
+        UserError: The settings do not fit the data, or ``engine`` cannot train them.
     """
     if torch.device(device).type != "cpu":
         load_data(settings.dataset)
@@ -254,26 +284,3 @@ def _processor(n_threads: int) -> Iterator[None]:
 def _flushes_subnormals() -> bool:
     smallest_normal = torch.finfo(torch.float32).tiny
     return bool(torch.tensor(smallest_normal) / 2 == 0)
-
-
-def _empty_curves() -> Curves:
-    return {
-        "batches": {"samples": [], "train_loss": []},
-        "epochs": {
-            "epoch": [],
-            "samples": [],
-            "train_loss": [],
-            "evaluation_loss": [],
-            "evaluation_accuracy": [],
-            "seconds": [],
-        },
-    }
-
-
-def _append(curve: EpochCurve, metrics: EpochMetrics) -> None:
-    curve["epoch"].append(metrics.epoch)
-    curve["samples"].append(metrics.samples)
-    curve["train_loss"].append(metrics.train_loss)
-    curve["evaluation_loss"].append(metrics.evaluation_loss)
-    curve["evaluation_accuracy"].append(metrics.evaluation_accuracy)
-    curve["seconds"].append(metrics.seconds)

@@ -25,9 +25,9 @@ def prepare(warmth: Warmth) -> None:
             import torch  # noqa: F401
         if warmth.trainer:
             from hpo.training.settings import MLPSettings
-            from hpo.training.trainer import warm
+            from hpo.training.trainer import preload
 
-            warm(MLPSettings.from_mapping(warmth.settings))
+            preload(MLPSettings.from_mapping(warmth.settings))
     except HpoError:
         return  # the objective's own check says it better
     except Exception as error:

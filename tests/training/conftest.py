@@ -7,24 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpo.training.data import Dataset, Part, load_data
+from hpo.training.data import Dataset, Split, load_data
 
 N_CLASSES, SIDE = 7, 9
 
 
-def made_part(n_images: int, seed: int, n_inputs: int = SIDE * SIDE) -> Part:
+def made_split(n_images: int, seed: int, n_inputs: int = SIDE * SIDE) -> Split:
     """Images whose bright pixels depend on the class, three quarters of them black."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, N_CLASSES, n_images)
     centres = np.random.default_rng(99).random((N_CLASSES, n_inputs))
     noisy = centres[labels] + rng.normal(0, 0.3, (n_images, n_inputs))
     images = np.where(noisy > 0.8, np.clip(noisy * 150, 1, 255), 0).astype(np.uint8)
-    return Part(images, labels.astype(np.int64))
+    return Split(images, labels.astype(np.int64))
 
 
 @pytest.fixture
 def made() -> Dataset:
-    train, test = made_part(700, 1), made_part(150, 2)
+    train, test = made_split(700, 1), made_split(150, 2)
     return Dataset("made", train, test, unit=255.0, mean=0.14, std=0.3, n_classes=N_CLASSES)
 
 

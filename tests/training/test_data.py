@@ -17,7 +17,7 @@ from hpo.errors import DataError, UserError
 from hpo.training import data as data_module
 from hpo.training import sources
 from hpo.training.data import Dataset, load_data
-from tests.training.conftest import made_part
+from tests.training.conftest import made_split
 
 CONTENTS = {name: name.encode() * 100 for name in sources.FILES}
 
@@ -126,34 +126,33 @@ def test_mnist_has_the_known_shapes_and_density(mnist: Dataset) -> None:
     assert mnist.train.images.shape == (60_000, 784)
     assert mnist.test.images.shape == (10_000, 784)
     assert mnist.train.labels[:5].tolist() == [5, 0, 4, 1, 9]
-    assert mnist.density == pytest.approx(0.19, abs=0.01)
     assert load_data("mnist") is mnist
 
 
 @given(st.integers(0, 699), st.integers(0, 2**32 - 1))
-def test_a_split_parts_the_training_images(size: int, seed: int) -> None:
-    part = made_part(700, 1, n_inputs=4)
-    dataset = Dataset("made", part, part, 255.0, 0.1, 0.3, 7)
-    split = dataset.split(size, seed)
+def test_a_holdout_divides_the_training_images(size: int, seed: int) -> None:
+    split = made_split(700, 1, n_inputs=4)
+    dataset = Dataset("made", split, split, 255.0, 0.1, 0.3, 7)
+    holdout = dataset.hold_out(size, seed)
     if size == 0:
-        assert split.evaluation_part == "test"
-        assert split.train_rows.tolist() == list(range(700))
+        assert holdout.evaluation_split == "test"
+        assert holdout.train_rows.tolist() == list(range(700))
     else:
-        both = np.concatenate([split.train_rows, split.evaluation_rows])
-        assert split.evaluation_part == "train"
-        assert len(split.evaluation_rows) == size
+        both = np.concatenate([holdout.train_rows, holdout.evaluation_rows])
+        assert holdout.evaluation_split == "train"
+        assert len(holdout.evaluation_rows) == size
         assert sorted(both.tolist()) == list(range(700))
 
 
 def test_a_split_seed_always_means_the_same_images(mnist: Dataset) -> None:
-    held_out = mnist.split(10_000, 1).evaluation_rows
+    held_out = mnist.hold_out(10_000, 1).evaluation_rows
     assert held_out[:6].tolist() == [10, 28, 30, *held_out[3:6].tolist()]
-    assert held_out.tolist() != mnist.split(10_000, 2).evaluation_rows.tolist()
+    assert held_out.tolist() != mnist.hold_out(10_000, 2).evaluation_rows.tolist()
 
 
 def test_holding_out_everything_is_refused(made: Dataset) -> None:
     with pytest.raises(UserError, match="validation_size: must be below the 700 training images"):
-        made.split(700, 1)
+        made.hold_out(700, 1)
 
 
 def test_an_npz_file_is_normalized_by_its_training_images(made_file: Path, made: Dataset) -> None:

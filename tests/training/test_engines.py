@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from hpo.errors import UserError
-from hpo.training.data import Dataset, Part
-from hpo.training.engine import Engine, choose_engine
+from hpo.training.data import Dataset, Split
+from hpo.training.engine import Engine
 from hpo.training.mlp import LOSSES, initial_model
 from hpo.training.settings import MLPSettings
-from hpo.training.trainer import fit
+from hpo.training.trainer import choose_engine, fit
 
 CPU = torch.device("cpu")
 ENGINES = ("torch", "compiled")
@@ -252,7 +252,8 @@ def test_what_the_kernels_do_not_cover_is_said(made: Dataset) -> None:
 
 def test_float_images_are_trained_by_torch(made: Dataset) -> None:
     train, test = (
-        Part(part.images.astype(np.float32) / 255, part.labels) for part in (made.train, made.test)
+        Split(split.images.astype(np.float32) / 255, split.labels)
+        for split in (made.train, made.test)
     )
     floats = Dataset("floats", train, test, 1.0, made.mean, made.std, made.n_classes)
     chosen = settings(epochs=2, learning_rate=0.1)

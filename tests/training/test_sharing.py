@@ -18,19 +18,19 @@ from hpo.training.data import Dataset, load_data
 from hpo.training.settings import MLPSettings
 from hpo.training.trainer import fit
 
-FORK_AFTER_WARM = """
+FORK_AFTER_PRELOAD = """
 import os, sys
 from hpo.training.settings import MLPSettings
-from hpo.training.trainer import fit, warm
+from hpo.training.trainer import fit, preload
 
 def train():
     chosen = MLPSettings(dataset=sys.argv[1], engine=sys.argv[2], validation_size=0, epochs=1)
     (metrics,) = fit(chosen)
     return metrics.train_loss
 
-warm(MLPSettings(dataset=sys.argv[1], engine=sys.argv[2], validation_size=0))
+preload(MLPSettings(dataset=sys.argv[1], engine=sys.argv[2], validation_size=0))
 if os.path.isdir("/proc/self/task"):
-    assert len(os.listdir("/proc/self/task")) == 1, "warm started a thread"
+    assert len(os.listdir("/proc/self/task")) == 1, "preload started a thread"
 read, write = os.pipe()
 if os.fork() == 0:
     os.write(write, repr(train()).encode())
@@ -43,9 +43,9 @@ print(child == repr(train()))
 
 
 @pytest.mark.parametrize("engine", ["torch", "compiled"])
-def test_a_worker_forked_after_warm_trains_the_same(engine: str, made_file: Path) -> None:
+def test_a_worker_forked_after_preload_trains_the_same(engine: str, made_file: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FORK_AFTER_WARM, str(made_file), engine],
+        [sys.executable, "-c", FORK_AFTER_PRELOAD, str(made_file), engine],
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -26,7 +26,7 @@ u32 = np.uint32
 
 
 class SparseImages(NamedTuple):
-    """One part of a data set.
+    """One split of a data set.
 
     Attributes:
         starts: Where each image's list begins, int64, shape (images + 1,).
@@ -64,17 +64,22 @@ class PixelLists(NamedTuple):
     codes: Codes
 
 
-def sparse_images(dataset: Dataset, part: str) -> SparseImages:
-    """The part as lists, made once for each data set and kept with it."""
-    key = f"sparse {part}"
+def sparse_images(dataset: Dataset, split: str) -> SparseImages:
+    """A split as lists, made once for each data set and kept with it.
+
+    Args:
+        dataset: Of uint8 images.
+        split: ``train`` or ``test``.
+    """
+    key = f"sparse {split}"
     if key not in dataset.prepared:
-        dataset.prepared[key] = _listed(dataset, part)
+        dataset.prepared[key] = _listed(dataset, split)
     images: SparseImages = dataset.prepared[key]
     return images
 
 
-def _listed(dataset: Dataset, part: str) -> SparseImages:
-    images, labels = dataset.part(part).images, dataset.part(part).labels
+def _listed(dataset: Dataset, split: str) -> SparseImages:
+    images, labels = dataset.split(split).images, dataset.split(split).labels
     n_blocks = -(-dataset.n_inputs // BLOCK_INPUTS)
     starts = np.zeros(len(images) + 1, np.int64)
     np.cumsum(np.count_nonzero(images, axis=1), out=starts[1:])

@@ -6,7 +6,7 @@ import numpy as np
 
 from hpo.training.compiled.compiling import estimating_kernel, kernel
 from hpo.training.compiled.simd import Floats
-from hpo.training.flat_optimizers import (
+from hpo.training.optimizers import (
     ADADELTA_EPS,
     ADADELTA_RHO,
     ADAM_BETA1,
