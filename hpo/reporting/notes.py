@@ -12,9 +12,10 @@ from hpo.reporting.progress import pruning
 from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.study_text import study_file_text
 from hpo.reporting.summary import LevelSummary, Summary, summarize
-from hpo.reporting.texts import commands, incomplete_parts, trial_command, yaml_text
+from hpo.reporting.texts import commands, incomplete_parts, yaml_text
 from hpo.reporting.trials import best_settings, best_trials, state_counts
 from hpo.reporting.units import Unit, duration, metric_label, plural, probability, unit_of
+from hpo.reporting.usage import usage
 
 MAX_FRONT = 10
 
@@ -49,8 +50,8 @@ def trial_note(record: StudyRecord, number: int) -> str:
     if trial.reason:
         lines.append(f"Reason: {_text(trial.reason)}")
     lines.append(_fence(yaml_text(best_settings(record, trial)), "yaml"))
-    if record.is_ours:
-        lines += ["Train it again:", _fence(trial_command(record, number), "sh")]
+    again = usage(record, trial)
+    lines += [again.purpose, _fence(again.text, again.language)]
     return "\n\n".join(lines) + "\n"
 
 

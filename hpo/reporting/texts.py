@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hpo.reporting.records import StudyRecord
-from hpo.reporting.trials import best_trials, n_evaluated, state_counts
+from hpo.reporting.records import StudyRecord, TrialRecord
+from hpo.reporting.trials import best_trials, is_of_the_trainer, n_evaluated, state_counts
 from hpo.reporting.units import plural
 
 DEFAULT_STORAGE = "sqlite:///hpo.db"
@@ -16,7 +16,7 @@ DEFAULT_STORAGE = "sqlite:///hpo.db"
 
 def commands(record: StudyRecord) -> list[tuple[str, str]]:
     """Commands with what they do, ready for a shell; only those that apply to the study."""
-    name, storage = shlex.quote(record.name), _storage_option(record)
+    name, storage = shlex.quote(record.name), storage_option(record)
     report = (f"hpo report {name} -o report.html{storage}", "write this report again")
     if not record.is_ours:
         return [report]
@@ -30,21 +30,24 @@ def commands(record: StudyRecord) -> list[tuple[str, str]]:
     ]
     best = best_trials(record)
     if best and not record.is_controlled:
-        rows += [
-            (f"hpo best {name}{storage} > best.yaml", "the best trial's settings as a file"),
-            (
-                f"hpo train --study {name} --save model.pt{storage}",
-                "train with the best trial's settings and keep the model",
-            ),
-            (f"hpo reproduce {name}{storage}", "train the best trial again and compare"),
-        ]
+        rows += _commands_with(name, storage, best)
     return [*rows, report]
 
 
-def trial_command(record: StudyRecord, number: int) -> str:
-    """How to train one trial's settings again."""
-    name = shlex.quote(record.name)
-    return f"hpo train --study {name} --trial {number} --save model.pt{_storage_option(record)}"
+def _commands_with(
+    name: str, storage: str, best: Sequence[TrialRecord]
+) -> Iterator[tuple[str, str]]:
+    """What can be done with the best trial, or with the first one of a front."""
+    if len(best) == 1:
+        yield f"hpo best {name}{storage} > best.yaml", "the best trial's settings as a file"
+        trial, what = "", "the best trial"
+    else:
+        yield f"hpo best {name}{storage}", "the settings of each trial on the front"
+        trial, what = f" --trial {best[0].number}", "one trial of the front"
+    if is_of_the_trainer(best[0]):
+        command = f"hpo train --study {name}{trial} --save model.pt{storage}"
+        yield command, f"train with the settings of {what} and keep the model"
+        yield f"hpo reproduce {name}{trial}{storage}", f"train {what} again and compare"
 
 
 def incomplete_parts(record: StudyRecord) -> list[str]:
@@ -88,7 +91,8 @@ def _for_yaml(value: Any) -> Any:
     return value
 
 
-def _storage_option(record: StudyRecord) -> str:
+def storage_option(record: StudyRecord) -> str:
+    """The `--storage` of a command that is shown; empty for the usual one."""
     if record.storage in ("", DEFAULT_STORAGE):
         return ""
     return f" --storage {shlex.quote(record.storage)}"

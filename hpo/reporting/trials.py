@@ -9,6 +9,7 @@ from typing import Any
 
 from hpo.ranking import best_of
 from hpo.reporting.records import StudyRecord, TrialRecord
+from hpo.study_files.study_file import StudyFile
 
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")
 
@@ -39,11 +40,19 @@ def best_trials(record: StudyRecord) -> tuple[TrialRecord, ...]:
     return best_of(complete, record.directions, lambda trial: trial.is_feasible)
 
 
+def is_of_the_trainer(trial: TrialRecord) -> bool:
+    """Whether the trial keeps settings of the MLP trainer, so that `hpo train` can repeat it."""
+    return bool(trial.settings)
+
+
 def best_settings(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
-    """All settings a trial was trained with, as the user would write them."""
-    if trial.settings:
+    """All settings of a trial, as the user would write them."""
+    if is_of_the_trainer(trial):
         return dict(trial.settings)
-    return {**(record.file.get("fixed") or {}), **trial.params}
+    try:
+        return StudyFile.model_validate(record.file).settings(trial.params)
+    except ValueError:  # not made by hpo, or by a version with other keys
+        return {**(record.file.get("fixed") or {}), **trial.params}
 
 
 def failures(record: StudyRecord) -> tuple[Failure, ...]:

@@ -20,14 +20,19 @@ def suggest(trial: optuna.trial.BaseTrial) -> dict[str, Any]:
     """The study's parameters for this trial, merged over what its file fixes, `seed` included.
 
     Args:
-        trial: A trial of a study that `hpo run` made.
+        trial: A trial of a study that `hpo run` made; or an `optuna.trial.FixedTrial`, which is
+            asked for nothing: all that it was given is returned.
 
     Raises:
         UserError: The study was not made by `hpo`.
     """
+    from optuna.trial import FixedTrial
+
     from hpo.study_space import suggest_settings
 
     file = _known_file(trial)
+    if file is None and isinstance(trial, FixedTrial):
+        return dict(trial._params)  # noqa: SLF001 (it has no public name for what it was given)
     if file is None:
         raise UserError("hpo.suggest(trial) needs a trial of a study that hpo made.")
     return suggest_settings(file, trial)

@@ -10,9 +10,10 @@ from hpo.reporting.html import Html, code, details, join, paragraph, section, ta
 from hpo.reporting.progress import pruning
 from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.sections.drawn import Drawn
-from hpo.reporting.texts import trial_command, yaml_text
+from hpo.reporting.texts import yaml_text
 from hpo.reporting.trials import best_settings, best_trials
 from hpo.reporting.units import duration, metric_label, unit_of
+from hpo.reporting.usage import usage
 
 MAX_FRONT_ROWS = 30
 
@@ -79,17 +80,8 @@ def _winner_note(record: StudyRecord) -> Html:
 
 
 def _usage(record: StudyRecord, trial: TrialRecord) -> list[Html]:
-    if record.is_ours:
-        return [
-            paragraph("To train it again and keep the model:"),
-            code(trial_command(record, trial.number)),
-        ]
-    snippet = (
-        "import optuna\n\n"
-        f"study = optuna.load_study(study_name={record.name!r}, storage=...)\n"
-        "objective(study.best_trial)  # runs your objective with these parameters"
-    )
-    return [paragraph("To use it from Python:"), code(snippet)]
+    again = usage(record, trial)
+    return [paragraph(again.purpose), code(again.text)]
 
 
 def _fronts(record: StudyRecord, drawn: Drawn) -> list[Html]:
