@@ -14,6 +14,8 @@ import hpo
 from hpo.training.settings import MLPSettings
 from hpo.training.trainer import EpochMetrics, fit, preload
 
+METRICS = ("accuracy", "parameters", "seconds")  # what the study file may name under `metrics`
+
 
 def objective(trial: optuna.Trial) -> float | tuple[float, ...]:
     """Train one MLP; its evaluation accuracy after the last epoch, a fraction of 1.

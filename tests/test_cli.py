@@ -67,7 +67,7 @@ def test_a_broken_study_is_refused_and_nothing_is_created(
     [
         ("objective.py:nothing", "has no function 'nothing'"),
         ("raises.py:f", "raises.py:1: RuntimeError: on import"),
-        ("picky.py:f", "The objective refuses the settings: x is not mine"),
+        ("picky.py:f", "s.yaml:4: search_space.x: the objective refuses"),
     ],
 )
 def test_an_objective_that_cannot_be_used_is_refused_and_nothing_is_created(

@@ -47,17 +47,19 @@ def test_a_link_out_of_the_project_is_refused(project: Path, tmp_path: Path) -> 
         locate("inside.py:f", project)
 
 
-def test_settings_that_check_refuses_are_refused_with_its_words(project: Path) -> None:
-    (project / "checked.py").write_text(
+def test_an_objectives_module_says_what_it_refuses_prepares_and_measures(project: Path) -> None:
+    (project / "whole.py").write_text(
+        "METRICS = ('loss', 'seconds')\n"
         "def f(trial): return 0\n"
-        "def check(settings):\n"
-        "    if settings['x'] > 1:\n"
-        "        raise ValueError(f\"x <= 1 must hold, but got {settings['x']}\")\n"
+        "def check(settings): raise ValueError(settings['x'])\n"
+        "def prepare(settings): pass\n"
     )
-    objective = load("checked.py:f", project)
-    check_settings(objective, [{"x": 1}])
-    with pytest.raises(ObjectiveError, match="x <= 1 must hold, but got 2"):
-        check_settings(objective, [{"x": 1}, {"x": 2}])
+    objective = load("whole.py:f", project)
+    assert objective.metrics == ("loss", "seconds")
+    assert objective.prepare is not None
+    refused = check_settings(objective, [{"x": 1}, {"x": 2}])
+    assert [refusal.message for refusal in refused] == ["1", "2"]
+    assert check_settings(load("objective.py:objective", project), [{"x": 1}]) == []
 
 
 def test_imports_are_found_without_running_the_file() -> None:

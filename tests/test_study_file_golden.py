@@ -1,4 +1,4 @@
-"""Forty broken studies and what is said of each.
+"""Forty broken studies and what is said of each, by the reader of files or by the trainer.
 
 The cases and the messages stand in `golden/broken_studies.txt`. After a change of words, renew the
 messages and read the difference before it is committed:
@@ -14,13 +14,20 @@ from pathlib import Path
 import pytest
 
 from hpo.errors import FileFaults
-from hpo.study_files.study_file import load
+from hpo.plan import make_plan
+from hpo.runs.running import settings_to_check
+from hpo.study_files.refusals import faults_of
+from hpo.study_files.study_file import StudyFile, load
+from hpo.training.settings import MLPSettings
+from hpo.workers.objective_file import LoadedObjective, check_settings
 
 GOLDEN = Path(__file__).parent / "golden" / "broken_studies.txt"
 SPACES = """mlp:
   lr: {low: 0.01, high: 1.0, log: true}
   activation: {choices: [relu, tanh]}
 """
+METRICS = ("accuracy", "parameters", "seconds")
+TRAINER = LoadedObjective(lambda trial: 0.0, MLPSettings.from_mapping, None)
 Case = dict[str, str]
 
 
@@ -38,9 +45,15 @@ def messages_of(case: Case, folder: Path) -> str:
     (folder / "study.yaml").write_text(case["study.yaml"])
     (folder / "search_spaces.yaml").write_text(case.get("search_spaces.yaml", SPACES))
     with pytest.raises(FileFaults) as caught:
-        load(Path("study.yaml"), case.get("set", "").splitlines())
+        ask_trainer(load(Path("study.yaml"), case.get("set", "").splitlines()))
     assert caught.value.exit_code == 2
     return f"{caught.value}\n"
+
+
+def ask_trainer(study: StudyFile) -> None:
+    """Refuse what the trainer would, as `hpo plan` does in a process of its own."""
+    refusals = check_settings(TRAINER, settings_to_check(make_plan(study)))
+    raise FileFaults(faults_of(study, refusals, METRICS))
 
 
 def test_there_are_forty_cases_or_more() -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hpo.errors import HpoError
+from hpo.errors import FileFaults, HpoError
 from hpo.ledger.stored_study import StoredStudy
 from hpo.plan import Plan, make_plan
 from hpo.runs.launch import Launched
 from hpo.runs.standing import Standing, how_points_ended, read_standing
 from hpo.runs.supervisor import Ending, RunOptions, Supervisor, Why
+from hpo.study_files.refusals import Refusal, faults_of
 from hpo.study_files.study_file import StudyFile
 from hpo.workers import devices, limits, objective_file
 from hpo.workers.fork_server import call_in_child, prepare_for
@@ -60,30 +61,39 @@ def check(file: StudyFile, project: Path, on_wait: Callable[[], None]) -> Plan:
         on_wait: Called when that takes more than a few seconds.
 
     Raises:
-        ObjectiveError: The objective is missing, cannot be imported, or refuses settings.
+        ObjectiveError: The objective is missing or cannot be imported.
+        FileFaults: It refuses settings, or does not measure a metric of the study.
     """
     prepare_for(file, project)
     plan = make_plan(file)
     asked = settings_to_check(plan)
-    call_in_child(_check_objective, file.objective, project, asked, on_wait=on_wait)
+    refusals, measured = call_in_child(
+        _ask_objective, file.objective, project, asked, on_wait=on_wait
+    )
+    faults = faults_of(file, refusals, measured)
+    if faults:
+        raise FileFaults(faults)
     return plan
 
 
-def _check_objective(reference: str, project: Path, settings: Sequence[Mapping[str, Any]]) -> None:
-    objective_file.check_settings(objective_file.load(reference, project), settings)
+def _ask_objective(
+    reference: str, project: Path, settings: Sequence[Mapping[str, Any]]
+) -> tuple[list[Refusal], Sequence[str] | None]:
+    """What the objective refuses, and what it measures."""
+    objective = objective_file.load(reference, project)
+    return objective_file.check_settings(objective, settings), objective.metrics
 
 
 def settings_to_check(plan: Plan) -> list[dict[str, Any]]:
-    """Settings of the plan's points, and draws from the space where the sampler decides."""
-    file = plan.study
-    found = [
-        file.settings(point.params)
-        for point in plan.points[:N_CHECKED]
-        if point.params is not None and plan.decided == "planned"
-    ]
-    if plan.decided == "sampler" and file.search_space is not None:
+    """Settings of the plan's points; ends of the space and draws where the sampler decides."""
+    file, space = plan.study, plan.study.search_space
+    given = [point.params for point in plan.points[:N_CHECKED] if point.params is not None]
+    if plan.decided == "sampler" and space is not None:
         rng = Random(_DRAWS_SEED)
-        found = [file.settings(file.search_space.draw(rng)) for _ in range(N_DRAWN)]
+        ends = [{name: end} for name, p in space.parameters.items() for end in p.ends()]
+        some = [*given, *ends[:N_CHECKED], *({} for _ in range(N_DRAWN))]
+        given = [space.complete(params, rng) for params in some]
+    found = [file.settings(params) for params in given]
     return found or ([dict(file.fixed)] if file.fixed else [])
 
 

@@ -87,6 +87,10 @@ class Choices:
         """Yield the values a grid takes, as Optuna holds them."""
         return iter(self.held)
 
+    def ends(self) -> tuple[Scalar, ...]:
+        """Give every value: none is between two others."""
+        return self.held
+
     def draw(self, random: Random) -> Scalar:
         """Draw one value, all equally likely."""
         return self.held[int(random.random() * len(self.values))]
@@ -166,6 +170,10 @@ class Range:
     def levels(self) -> Iterator[int | float]:
         """Yield the values a grid takes."""
         return iter(self.explicit) if self.explicit else map(self._step, range(self.n_steps))
+
+    def ends(self) -> tuple[int | float, ...]:
+        """Give the smallest and the largest value."""
+        return (self.low, self.high)
 
     def draw(self, random: Random) -> int | float:
         """Draw one value, evenly in the range or in its logarithm."""

@@ -57,7 +57,9 @@ def read_study(
     study = reading.study()
     faults = list(dict.fromkeys(reading.faults()))
     faults.sort(key=lambda fault: (fault.file != document.file, fault.file, fault.line))
-    return (None if faults else study), faults
+    if faults or study is None:
+        return None, faults
+    return study.read_from(document, reading.spaces), faults
 
 
 class _Reading:
@@ -67,12 +69,12 @@ class _Reading:
         self._document = document
         self._folder = folder
         self._stem = stem
-        self._spaces: Document | None = None
+        self.spaces: Document | None = None
         self._bad: set[DataPath] = set()
         self._keys = self._checked_keys()
 
     def faults(self) -> list[Fault]:
-        others = self._spaces.faults if self._spaces else []
+        others = self.spaces.faults if self.spaces else []
         return [*self._document.faults, *others]
 
     def study(self) -> StudyFile | None:
@@ -152,8 +154,8 @@ class _Reading:
     def _space(self, keys: StudyKeys) -> SearchSpace | None:
         written = self._document.data.get("search_space")
         if isinstance(written, str):
-            self._spaces = self._spaces_file(written)
-            source, prefix = self._spaces, (written,)
+            self.spaces = self._spaces_file(written)
+            source, prefix = self.spaces, (written,)
         else:
             source, prefix = self._document, ("search_space",)
         data = source.data.get(prefix[0]) if source else None

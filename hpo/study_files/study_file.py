@@ -7,15 +7,17 @@ labels. It goes through JSON and back unchanged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path as FilePath
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from hpo.errors import FileFaults
+from hpo.errors import Fault, FileFaults
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files import factors
 from hpo.study_files.components import Component
+from hpo.yaml_files.document import Document
+from hpo.yaml_files.faults import Path
 
 __all__ = ["Component", "StudyFile", "load", "project_folder"]
 
@@ -60,6 +62,32 @@ class StudyFile(BaseModel):
     artifacts: str | None = None
     keep: Literal["all", "best"] = "all"
 
+    _document: Document | None = PrivateAttr(default=None)
+    _spaces: Document | None = PrivateAttr(default=None)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the studies, wherever they were read."""
+        return isinstance(other, StudyFile) and self.__dict__ == other.__dict__
+
+    def read_from(self, document: Document, spaces: Document | None) -> Self:
+        """Remember the documents that it was read from, and so the place of every value; itself."""
+        self._document, self._spaces = document, spaces
+        return self
+
+    def fault(self, path: Path, message: str) -> Fault:
+        """Make a fault of what stands at a path, with its line where the file is known."""
+        document = self._document or Document(f"study {self.study}")
+        if self._spaces is not None and path[:1] == ("search_space",) and len(path) > 1:
+            return self._spaces.fault((document.data["search_space"], *path[1:]), message)
+        return document.fault(path, message)
+
+    def level_path(self, factor: str, label: str, setting: str) -> Path:
+        """Give the path, as it was written, of a setting that a level of a factor changes."""
+        known = self._document.places if self._document else {}
+        number = list((self.vary or {})[factor]).index(label)
+        level: Path = ("vary", factor, number if ("vary", factor, 0) in known else label)
+        return (*level, setting) if (*level, setting) in known else level
+
     def levels(self) -> dict[str, list[str]]:
         """List each factor's labels, the baseline's first; empty unless the study is controlled."""
         return factors.labels(self.vary or {}, self.baseline or {})
@@ -79,7 +107,7 @@ class StudyFile(BaseModel):
         return {**self.fixed, **own}
 
 
-def project_folder(path: Path) -> Path:
+def project_folder(path: FilePath) -> FilePath:
     """Find the nearest folder at or above a study file that holds a project.
 
     That is one with `search_spaces.yaml` or `pyproject.toml`; without any, the file's own.
@@ -92,7 +120,7 @@ def project_folder(path: Path) -> Path:
 
 
 def load(
-    path: Path, overrides: Sequence[str] = (), options: Mapping[str, Any] | None = None
+    path: FilePath, overrides: Sequence[str] = (), options: Mapping[str, Any] | None = None
 ) -> StudyFile:
     """Read a study file.
 

@@ -14,17 +14,26 @@ from typing import Any, cast
 
 from hpo.errors import ObjectiveError
 from hpo.near_miss import near_miss
+from hpo.study_files.refusals import Refusal, read_refusal
 
 Objective = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class LoadedObjective:
-    """An imported objective with what its module offers beside it."""
+    """An imported objective with what its module offers beside it.
+
+    Attributes:
+        function: The objective itself.
+        check: Refuses settings by raising.
+        prepare: Called once in each worker.
+        metrics: What `hpo.values` can be asked for; None where the module does not say.
+    """
 
     function: Objective
     check: Callable[[Mapping[str, Any]], object] | None
     prepare: Callable[[Mapping[str, Any]], object] | None
+    metrics: Sequence[str] | None = None
 
 
 def locate(reference: str, project: Path) -> tuple[Path, str]:
@@ -69,23 +78,26 @@ def load(reference: str, project: Path) -> LoadedObjective:
         hint = near_miss(name, [n for n in vars(module) if n[0] != "_"])
         raise ObjectiveError(f"{path} has no function {name!r}.{hint}")
     return LoadedObjective(
-        cast(Objective, function), getattr(module, "check", None), getattr(module, "prepare", None)
+        cast(Objective, function),
+        getattr(module, "check", None),
+        getattr(module, "prepare", None),
+        getattr(module, "METRICS", None),
     )
 
 
-def check_settings(objective: LoadedObjective, settings: Sequence[Mapping[str, Any]]) -> None:
-    """Let the module's own `check` look at every setting.
-
-    Raises:
-        ObjectiveError: With what `check` said of the first settings that it refused.
-    """
+def check_settings(
+    objective: LoadedObjective, settings: Sequence[Mapping[str, Any]]
+) -> list[Refusal]:
+    """Let the module's own `check` look at every setting, and give all that it refuses."""
+    refusals: list[Refusal] = []
     if objective.check is None:
-        return
+        return refusals
     for values in settings:
         try:
             objective.check(dict(values))
         except Exception as error:  # whatever a user's function raises is its way to refuse
-            raise ObjectiveError(f"The objective refuses the settings: {error}") from error
+            refusals += read_refusal(values, error)
+    return refusals
 
 
 def imports_of(text: str) -> set[str]:

@@ -36,11 +36,19 @@ def path_text(path: Path) -> str:
     return text
 
 
-def unknown(what: str, word: str, known: Iterable[str]) -> str:
-    """Say that a word is not one of the known ones, with the near miss or all of them."""
+def unknown(what: str, word: str, known: Iterable[str], *, listed: bool = False) -> str:
+    """Say that a word is not one of the known ones, with the near miss or all of them.
+
+    Args:
+        what: What the word should name.
+        word: The unknown word.
+        known: The known ones.
+        listed: Whether all of them are named beside a near miss, too.
+    """
     known = list(known)
-    hint = near_miss(word, known) or f" Known: {', '.join(known)}."
-    return f"unknown {what} {shown(word)}.{hint}"
+    hint = near_miss(word, known)
+    every = f" Known: {', '.join(known)}." if listed or not hint else ""
+    return f"unknown {what} {shown(word)}.{hint}{every}"
 
 
 def shown(value: Any) -> str:
@@ -84,7 +92,7 @@ def findings_of(
         error: What validation raised.
         known: The keys allowed at a place, for near misses; ``(...)`` with the path's names,
             where ``"*"`` stands for any name.
-        what: What an unknown key is called.
+        what: What an unknown key is called; any but a key is answered with the list of all.
 
     Yields:
         A path into the plain data and the message for it.
@@ -92,7 +100,8 @@ def findings_of(
     for details in error.errors(include_url=False):
         path = tuple(part for part in details["loc"] if not str(part).startswith(BRANCH))
         if details["type"] == "extra_forbidden":
-            yield path, unknown(what, str(path[-1]), _known_at(path[:-1], known))
+            names = _known_at(path[:-1], known)
+            yield path, unknown(what, str(path[-1]), names, listed=what != "key")
         else:
             yield path, _message(details)
 
