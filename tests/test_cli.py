@@ -48,7 +48,7 @@ def files(folder: Path) -> set[str]:
         (GOOD.replace("random\nn_trials: 3", "grid"), "step"),
         ("method: random\nn_trials: 3\nsearch_space: mpl\n", "mpl"),
         (GOOD + "objective: nowhere.py:objective\n", "There is no file nowhere.py"),
-        (GOOD + "devices: gpu\n", "A device must be"),
+        (GOOD + "devices: gpu\n", "s.yaml:5: devices: must be auto, cpu, mps"),
     ],
 )
 def test_a_broken_study_is_refused_and_nothing_is_created(

@@ -79,6 +79,44 @@ def test_text_beyond_16_bits_is_read_as_json_escapes_it() -> None:
     assert "may not hold the character" in half.faults[0].message
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("a: {b: 1\nc: 2\n", 1, "the '{' of this line needs a ',' or its '}' before line 2 ends."),
+        ("x: 1\na: [1, {b: 2]\n", 2, "the '{' of this line needs a ',' or its '}'."),
+        ("x: 1\na: {b: 1\n", 2, "the '{' of this line is never closed: a '}' is missing."),
+        ("a: [1]]\n", 1, "this ']' closes nothing."),
+        ("a: 'b\nc: 1\n", 1, "the quote that is opened in this line is never closed."),
+        ("a: 1\nb 2\nc: 3\n", 2, "a ':' is missing after the key in this line."),
+        ("a:\n    b: 1\n  c: 2\n", 3, "is indented differently from the lines above it."),
+        ("a: 1\n- b\n", 2, "list items ('- ') and keys stand at one level here."),
+        ("a: @b\n", 1, "text that begins with '@' needs quotes."),
+        ("a: *b\n", 1, "no anchor '&b' stands above this '*b'."),
+    ],
+)
+def test_what_is_no_yaml_is_said_without_the_parsers_words(
+    text: str, line: int, message: str
+) -> None:
+    (fault,) = parse("f", text).faults
+    assert (fault.line, fault.message) == (line, message)
+
+
+def test_no_slip_in_a_study_is_answered_with_tokens_of_the_parser() -> None:
+    text = (
+        "method: controlled\nbaseline: &base {loss: nll, sizes: [128, 64]}\nvary:\n"
+        "  loss: [mse, 'brier']\n  size:\n    small: {sizes: [16]}\n    base: *base\n"
+        'claims:\n  - {worst: {loss: mse}, says: "It is worst."}\n'
+    )
+    said = {
+        fault.message
+        for index, char in enumerate(text)
+        if char in "{}[]:,'\"&*-"
+        for fault in parse("f", text[:index] + text[index + 1 :]).faults
+    }
+    assert len(said) > 3
+    assert [message for message in said if "<" in message or "is not YAML" in message] == []
+
+
 def test_merges_and_anchors_are_read_with_own_keys_first() -> None:
     text = "base: &base {x: 1, y: 2}\nown:\n  <<: *base\n  y: 3\nagain: *base\n"
     document = parse("f", text)
@@ -96,9 +134,9 @@ def test_merges_and_anchors_are_read_with_own_keys_first() -> None:
         ("word\n", "f.yaml: must be a mapping of names to values."),
         ("a:\n\t- b\n", "f.yaml:2: a tab cannot indent YAML: use spaces."),
         ("a: 1\n---\nb: 2\n", "f.yaml:2: a second document starts here; a file holds one."),
-        ("a: [1, 2\nb: 3\n", "f.yaml:2: is not YAML: expected ',' or ']', but got ':'."),
-        ("a: b: c\n", "f.yaml:1: is not YAML: mapping values are not allowed here."),
-        ("a: *b\n", "f.yaml:1: is not YAML: found undefined alias 'b'."),
+        ("a: [1, 2\nb: 3\n", "f.yaml:1: the '[' of this line needs a ',' or its ']'"),
+        ("a: b: c\n", "f.yaml:1: a ':' cannot stand here."),
+        ("a: *b\n", "f.yaml:1: no anchor '&b' stands above"),
         ("a: .nan\n", "f.yaml:1: a: a number must be finite, but got .nan."),
         ("a: [1, -.inf]\n", "f.yaml:1: a[1]: a number must be finite, but got -.inf."),
         ("a: 1e999\n", "f.yaml:1: a: a number must be finite, but got 1e999."),

@@ -47,17 +47,21 @@ def baseline_label(factor: str, levels: Mapping[str, Any], baseline: Mapping[str
 def _read(
     factor: str, levels: Any, baseline: Mapping[str, Any], found: list[Finding]
 ) -> dict[str, dict[str, Any]]:
-    named = levels.items() if isinstance(levels, Mapping) else enumerate(levels)
+    named = list(levels.items() if isinstance(levels, Mapping) else enumerate(levels))
     read: dict[str, dict[str, Any]] = {}
     if not levels:
         found.append(((factor,), "needs at least one level."))
+    if factor not in baseline and not all(isinstance(written, dict) for _, written in named):
+        text = f"'{factor}' has no value in the baseline.{near_miss(factor, baseline)}"
+        found.append(((factor,), text))
+        return read
     for key, written in named:
         path: Path = (factor, key)
         changed = written if isinstance(written, dict) else {factor: written}
         label = key if isinstance(key, str) else label_of(written)
-        fault = _shape_fault(
-            factor, written, changed, isinstance(key, str), baseline
-        ) or _repeat_fault(label, changed, read, baseline)
+        fault = "give settings a name: {name: {setting: value}}."
+        if isinstance(key, str) or changed is not written:
+            fault = _shape_fault(changed) or _repeat_fault(label, changed, read, baseline)
         if fault:
             found.append((path, fault))
         else:
@@ -68,15 +72,9 @@ def _read(
     return read
 
 
-def _shape_fault(
-    factor: str, written: Any, changed: dict[str, Any], named: bool, baseline: Mapping[str, Any]
-) -> str:
-    if isinstance(written, dict) and not named:
-        return "give settings a name: {name: {setting: value}}."
+def _shape_fault(changed: dict[str, Any]) -> str:
     if not changed:
         return "changes nothing."
-    if not isinstance(written, dict) and factor not in baseline:
-        return f"'{factor}' has no value in the baseline.{near_miss(factor, baseline)}"
     if "seed" in changed:
         return "the seed is the study's key `seed`; `replicates` repeats levels over seeds."
     return ""

@@ -16,6 +16,7 @@ from hpo.study_files import factors, overrides, rules
 from hpo.study_files.claims import ClaimKeys, read_claim
 from hpo.study_files.component_rules import read_pruner, read_sampler
 from hpo.study_files.components import SAMPLERS, Component
+from hpo.study_files.device_text import AUTO
 from hpo.study_files.keys import KNOWN, StudyKeys, parse_duration
 from hpo.study_files.study_file import StudyFile
 from hpo.yaml_files.faults import Faulty, Finding, findings_of
@@ -116,6 +117,7 @@ class _Reading:
         self._add((), rules.direction_rules(keys, given))
         self._add(("objective",), rules.objective_rules(keys.objective))
         self._add(("study",), rules.name_rules(name))
+        self._add(("devices",), rules.device_rules(keys.devices or AUTO))
         directions = tuple(keys.directions or [keys.direction or "maximize"])
         metrics = ("accuracy",) if len(directions) == 1 else ()
         return {

@@ -14,6 +14,7 @@ from hpo.near_miss import near_miss
 from hpo.spaces.parameters import Range
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files.components import missing_package
+from hpo.study_files.device_text import read_devices
 from hpo.study_files.keys import DEFAULT_OBJECTIVE, MAX_POINTS, StudyKeys
 from hpo.yaml_files.faults import Finding, shown
 
@@ -83,6 +84,14 @@ def objective_rules(objective: str) -> Iterator[Finding]:
         yield (), f"must be path.py:function, but got {shown(objective)}."
     elif PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         yield (), f"must stay in the project folder, but got {shown(objective)}."
+
+
+def device_rules(devices: str) -> Iterator[Finding]:
+    """Check that the devices can be right on some machine."""
+    try:
+        read_devices(devices)
+    except ValueError as error:
+        yield (), str(error)
 
 
 def name_rules(study: str) -> Iterator[Finding]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpo.errors import DeviceError
-from hpo.near_miss import near_miss
+from hpo.study_files.device_text import AskedDevices, read_devices
 
 MEMORY_PER_WORKER_MIB = 512  # a process with torch, Optuna and MNIST
 _DISCOVERY_TIMEOUT_S = 120.0
@@ -29,7 +28,6 @@ n = torch.cuda.device_count()
 print(json.dumps({"cuda": [torch.cuda.get_device_name(i) for i in range(n)],
                   "mps": torch.backends.mps.is_available()}))
 """
-_ITEM = re.compile(r"(?P<kind>[a-z]+)(:(?P<index>\d+))?(\*(?P<count>\d+))?")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -106,10 +104,14 @@ def choose(text: str, machine: Machine, workers: int | None = None, threads: int
     Raises:
         DeviceError: The text cannot be read, or names a device that is not there.
     """
-    if text.strip() == "auto":
+    try:
+        asked = read_devices(text)
+    except ValueError as error:
+        raise DeviceError(f"A device {error}") from None
+    if not asked:
         devices, reason = _automatic(machine, workers, threads)
     else:
-        devices = [device for item in text.split(",") for device in _item(item.strip(), machine)]
+        devices = [device for item in asked for device in _found(item, machine)]
         reason = f"as asked: {text}"
         if workers is not None:
             devices = [devices[i % len(devices)] for i in range(workers)]
@@ -145,28 +147,18 @@ def _cpus(machine: Machine, workers: int | None, threads: int) -> tuple[list[str
     return ["cpu"] * n, reason
 
 
-def _item(item: str, machine: Machine) -> list[str]:
-    """The devices one item of the text stands for, each as often as it has workers."""
-    found = _ITEM.fullmatch(item)
-    kinds = {"cpu": ["cpu"], "mps": ["mps"] if machine.mps else []}
-    kinds["cuda"] = [f"cuda:{i}" for i in range(len(machine.cuda))]
-    if found is None or found["kind"] not in kinds:
-        hint = near_miss(re.split("[:*]", item)[0], ["auto", *kinds])
-        raise DeviceError(
-            f"A device must be auto, cpu, mps, cuda or cuda:N, with *COUNT for several workers "
-            f"on it, but got {item!r}.{hint}"
-        )
-    count = int(found["count"] or 1)
-    if count == 0:
-        raise DeviceError(f"A device needs at least one worker, but got {item!r}.")
-    devices = kinds[found["kind"]]
-    if found["index"] is not None:
-        wanted = f"{found['kind']}:{int(found['index'])}"
-        devices = [device for device in devices if device == wanted]
+def _found(asked: AskedDevices, machine: Machine) -> list[str]:
+    """The devices that an item of a text stands for, each as often as it has workers."""
+    have = {
+        "cuda": [f"cuda:{i}" for i in range(len(machine.cuda))],
+        "mps": ["mps"] if machine.mps else [],
+        "cpu": ["cpu"],
+    }
+    devices = [d for d in have[asked.kind] if asked.index is None or d == asked.name]
     if not devices:
-        have = ", ".join([*kinds["cuda"], *kinds["mps"], "cpu"])
-        raise DeviceError(f"There is no device {item.split('*')[0]!r} here. There is: {have}.")
-    return [device for device in devices for _ in range(count)]
+        there = ", ".join(device for devices in have.values() for device in devices)
+        raise DeviceError(f"There is no device {asked.name!r} here. There is: {there}.")
+    return [device for device in devices for _ in range(asked.n_workers)]
 
 
 def _slots(devices: Sequence[str], machine: Machine) -> tuple[Slot, ...]:

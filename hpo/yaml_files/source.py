@@ -12,6 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from hpo.errors import Fault, FileFaults
 from hpo.yaml_files.document import UNPRINTABLE, Document, Place, source_line
+from hpo.yaml_files.syntax import explain
 from hpo.yaml_files.values import Builder
 
 __all__ = ["Document", "Place", "parse", "parse_value", "read"]
@@ -95,8 +96,8 @@ def _compose(document: Document, text: str, lines: list[str]) -> Node | None:
             warnings.simplefilter("ignore")  # of an anchor used twice: YAML 1.2 allows it
             node: Node | None = YAML(typ="rt", pure=True).compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        _note(document, mark.line if mark else 0, lines, _syntax(error))
+        line, message = explain(error)
+        _note(document, line, lines, message)
         return None
     except RecursionError:
         _note(document, 0, lines, "is nested too deeply.")
@@ -112,12 +113,3 @@ def _compose(document: Document, text: str, lines: list[str]) -> Node | None:
 
 def _note(document: Document, line: int, lines: list[str], message: str) -> None:
     document.faults.append(Fault(document.file, line + 1, "", message, source_line(lines, line)))
-
-
-def _syntax(error: MarkedYAMLError) -> str:
-    problem = " ".join(str(error.problem or error.context or "").split())
-    if "'\\t'" in problem:
-        return "a tab cannot indent YAML: use spaces."
-    if "single document" in str(error.context):
-        return "a second document starts here; a file holds one."
-    return f"is not YAML: {problem}."
