@@ -84,6 +84,11 @@ def test_set_reaches_keys_that_have_no_option(project: Path) -> None:
             "--name  x: study: must be printable, without line breaks and without spaces around",
         ),
         (
+            {"directions": ("minimize",), "n_trials": 3, "pruner": "hyperband"},
+            (),
+            "Write {hyperband: {max_resource: 9}}, on a command line in quotes",
+        ),
+        (
             {"directions": ("minimize",), "pruner": "{median: {startup: 1}}"},
             ("n_trials=5",),
             "--pruner",

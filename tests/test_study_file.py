@@ -163,6 +163,31 @@ def test_a_controlled_study_has_labelled_levels_and_a_space_of_its_factors(tmp_p
     }
 
 
+def test_claims_may_name_levels_by_their_values(tmp_path: Path) -> None:
+    text = (
+        "method: controlled\n"
+        "baseline: {batch_size: 64, rate: 1.0}\n"
+        "vary:\n"
+        "  batch_size: {small: 16, large: 256}\n"
+        "  step: {slow: {rate: 0.1}, fast: {rate: 10.0}}\n"
+        "claims:\n"
+        "  - best: {batch_size: 64}\n"
+        "  - worst: {batch_size: 256}\n"
+        "  - best: {step: 1}\n"
+        "  - better: [{step: baseline}, {step: 10.0}]\n"
+        "  - alike: {step: [1.0, 0.1]}\n"
+    )
+    claims = read(tmp_path, text).claims
+    kinds = [{k: v for k, v in claim.items() if k not in ("says", "within")} for claim in claims]
+    assert kinds == [
+        {"best": {"batch_size": "64"}},
+        {"worst": {"batch_size": "large"}},
+        {"best": {"step": "baseline"}},
+        {"better": [{"step": "baseline"}, {"step": "fast"}]},
+        {"alike": {"step": ["baseline", "slow"]}},
+    ]
+
+
 def test_claims_name_levels_by_their_labels_and_always_say_something(tmp_path: Path) -> None:
     assert read(tmp_path, CONTROLLED).claims == (
         {"worst": {"lr": "0.1"}, "says": "lr 0.1 is worst"},

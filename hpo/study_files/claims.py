@@ -5,7 +5,7 @@ In go claims as written, out come claims whose levels are labels, or findings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +15,7 @@ from hpo.spaces.parameters import label_of
 from hpo.yaml_files.faults import Finding, Path, shown
 
 KINDS = ("worst", "best", "slowest", "better", "alike")
-Levels = Mapping[str, Sequence[str]]  # factor -> labels, the baseline's first
+Levels = Mapping[str, Mapping[str, str]]  # factor -> each name of a level -> its label
 
 
 class ClaimKeys(BaseModel):
@@ -54,7 +54,7 @@ def read_claim(keys: ClaimKeys, levels: Levels) -> tuple[dict[str, Any], list[Fi
 
     Args:
         keys: The claim as written.
-        levels: Factor -> labels of its levels, the baseline's first.
+        levels: Factor -> what names its levels -> their labels (`factors.level_names`).
 
     Returns:
         The claim as plain data: its kind with labels for levels, `says`, and `within` for
@@ -103,7 +103,7 @@ def _several(factor: str, value: Any, levels: Levels, found: list[Finding]) -> l
     path: Path = ("alike", factor)
     if not isinstance(value, list) or label_of(value) in levels.get(factor, ()):
         label = _label(factor, value, path, levels, found)
-        return [levels[factor][0], label] if label else []
+        return [levels[factor]["baseline"], label] if label else []
     if len(value) < 2:
         found.append((path, f"needs at least two levels, but got {len(value)}."))
     return [_label(factor, level, (*path, i), levels, found) for i, level in enumerate(value)]
@@ -113,11 +113,11 @@ def _label(factor: str, level: Any, path: Path, levels: Levels, found: list[Find
     if factor not in levels:
         found.append((path, f"'{factor}' is no factor of this study.{near_miss(factor, levels)}"))
         return ""
-    label = levels[factor][0] if level == "baseline" else label_of(level)
-    if label not in levels[factor]:
-        known = ", ".join(levels[factor])
-        found.append((path, f"{shown(level)} is no level of {factor}. Its levels: {known}."))
-        return ""
+    label = levels[factor].get(label_of(level), "")
+    if not label:
+        known = ", ".join(dict.fromkeys(levels[factor].values()))
+        hint = near_miss(level, levels[factor]) if isinstance(level, str) else ""
+        found.append((path, f"{shown(level)} is no level of {factor}. Its levels: {known}.{hint}"))
     return label
 
 

@@ -148,7 +148,8 @@ def _resource_faults(name: str, arguments: Mapping[str, Any]) -> Iterator[Findin
             (),
             (
                 f"{name} needs '{key}', a whole number of epochs; Optuna's 'auto' would be decided "
-                "by each worker for itself. Give it, or `epochs` under `fixed`."
+                f"by each worker for itself. Write {{{name}: {{{key}: 9}}}}, on a command line in "
+                "quotes, with the epochs of a whole trial; or give `epochs` under `fixed`."
             ),
         )
         return

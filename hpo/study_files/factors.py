@@ -38,6 +38,28 @@ def labels(
     return {f: [baseline_label(f, levels, baseline), *levels] for f, levels in vary.items()}
 
 
+def level_names(
+    vary: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any]
+) -> dict[str, dict[str, str]]:
+    """Map, for every factor, each text that names a level to the level's label.
+
+    A level is named by its label; by its value where all levels change one setting; and the
+    baseline's also by ``baseline``.
+    """
+    return {factor: _names(factor, levels, baseline) for factor, levels in vary.items()}
+
+
+def _names(factor: str, levels: Mapping[str, Any], baseline: Mapping[str, Any]) -> dict[str, str]:
+    first = baseline_label(factor, levels, baseline)
+    changed = {name for settings in levels.values() for name in settings}
+    by_value = {}
+    if len(changed) == 1:
+        [only] = changed
+        by_value = {label_of(baseline[only]): first} if only in baseline else {}
+        by_value |= {label_of(settings[only]): label for label, settings in levels.items()}
+    return {**by_value, **{label: label for label in (first, *levels)}, BASELINE: first}
+
+
 def baseline_label(factor: str, levels: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
     """Name the baseline's level: its value, or ``baseline`` where levels change other settings."""
     own = factor in baseline and all(set(changed) == {factor} for changed in levels.values())

@@ -13,7 +13,7 @@ from hpo.errors import Fault, FileFaults
 from hpo.spaces.layout import lay_out
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files import factors, overrides, rules
-from hpo.study_files.claims import ClaimKeys, read_claim
+from hpo.study_files.claims import ClaimKeys, Levels, read_claim
 from hpo.study_files.component_rules import read_pruner, read_sampler
 from hpo.study_files.components import SAMPLERS, Component
 from hpo.study_files.device_text import AUTO
@@ -204,13 +204,13 @@ class _Reading:
             self._add(("vary",), findings)
         self._add((), rules.count_rules(keys, sum(map(len, vary.values()))))
         levels = factors.labels(vary, baseline)
-        claims = self._claims(levels) if levels else ()
+        claims = self._claims(factors.level_names(vary, baseline)) if levels else ()
         if self.faults():
             return {}
         space = SearchSpace.from_data({f: {"choices": names} for f, names in levels.items()})
         return {"vary": vary, "claims": claims, "search_space": space}
 
-    def _claims(self, levels: dict[str, list[str]]) -> tuple[dict[str, Any], ...]:
+    def _claims(self, levels: Levels) -> tuple[dict[str, Any], ...]:
         claims = []
         for index, written in enumerate(self._document.data.get("claims", ())):
             with suppress(ValidationError):  # noted with the other keys

@@ -130,11 +130,14 @@ def load(
         options: Values of keys that have an option of their own, by key: `n_trials`, `study`.
 
     Raises:
+        UserError: The path is a folder or a Python file.
         FileFaults: Everything that is wrong with the file, its search spaces or the overrides.
     """
+    from hpo.study_files.other_paths import refuse_other_path
     from hpo.study_files.reading import read_study
     from hpo.yaml_files.source import read
 
+    refuse_other_path(path)
     document = read(path)
     study, faults = read_study(document, overrides, project_folder(path), path.stem, options)
     if faults or study is None:
