@@ -15,8 +15,9 @@ from pathlib import Path
 from hpo.databases.storage import open_storage
 from hpo.runs.launch import launch
 from hpo.study_files.study_file import load
+from hpo.workers.children import call_in_child
 from hpo.workers.devices import Slot
-from hpo.workers.fork_server import call_in_child, prepare_for
+from hpo.workers.fork_server import prepare_for
 from hpo.workers.processes import identify, start_worker
 from hpo.workers.worker import Job
 

@@ -19,6 +19,7 @@ from hpo.runs.standing import how_points_ended
 from hpo.runs.supervisor import STOPPED_BY_USER, Ending, RunOptions, Why, trial_lost
 from hpo.workers.devices import Slot, thread_environment
 from hpo.workers.leases import STOP
+from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import identify
 from hpo.workers.worker import Job, work
 
@@ -45,7 +46,8 @@ def run_here(
     who = {"worker": job.worker.name, "slot": slot.name}
     with _stopping(options.timeout_s) as (commands, asked):
         try:
-            work(job, lambda event: on_event({**event, **who}), commands)
+            with WATCHER.adopting():
+                work(job, lambda event: on_event({**event, **who}), commands)
         except KeyboardInterrupt:
             asked.append((Why.INTERRUPTED, "interrupted"))
             reap_worker(ledger, job.worker.name, "interrupted", file.retries, is_loss=False)

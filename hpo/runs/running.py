@@ -18,7 +18,8 @@ from hpo.runs.supervisor import Ending, RunOptions, Supervisor, Why
 from hpo.study_files.refusals import Refusal, faults_of
 from hpo.study_files.study_file import StudyFile
 from hpo.workers import devices, limits, objective_file
-from hpo.workers.fork_server import call_in_child, prepare_for
+from hpo.workers.children import call_in_child
+from hpo.workers.fork_server import prepare_for
 
 N_CHECKED = 2000  # planned settings that the objective's `check` is asked about
 N_DRAWN = 200  # settings drawn for it where the sampler decides

@@ -21,6 +21,7 @@ from hpo.runs.standing import how_points_ended
 from hpo.workers.devices import Slot
 from hpo.workers.leases import STOP
 from hpo.workers.logs import log_path
+from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import WorkerProcess, identify, start_worker
 from hpo.workers.worker import Event, Job
 
@@ -118,6 +119,7 @@ class Supervisor:
     def _tick(self, notes: SignalNotes) -> bool:
         """Decide; False when the run is over."""
         now = time.monotonic()
+        WATCHER.ensure_running()
         self._heed_signals(notes)
         self._heed_limits(now)
         if now >= self._next_reap and self._stop is None:
@@ -240,15 +242,16 @@ class Supervisor:
     def _bury(self, worker: WorkerProcess) -> None:
         """A worker's process is gone: hear its last words and take back what it held."""
         worker.process.join()
+        worker.kill()  # what it has left
         self._drain(worker)
         worker.pipe.close()
         self._workers.remove(worker)
         if worker.has_left:
             return
         why = worker.how_it_ended()
-        is_loss = self._stop is None
+        is_loss = self._stop is None and not worker.has_lost_its_server
         reaped = reap_worker(self._ledger, worker.name, why, self._file.retries, is_loss=is_loss)
-        if is_loss:
+        if self._stop is None:
             self._losses[worker.slot] = self._losses.get(worker.slot, 0) + 1
             self._first_failure = self._first_failure or why
         self._emit(worker, {"event": "worker_lost", "reason": why})

@@ -6,23 +6,23 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import Connection
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.errors import HpoError
 from hpo.workers import objective_file
 from hpo.workers.devices import thread_environment
+from hpo.workers.process_groups import WATCHER
 
 if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
 
 CONTEXT = multiprocessing.get_context("forkserver")
 VARIABLE = "HPO_WARM"
-PATIENCE_S = 4.0
+# What a terminal, or a machine going down, sends to every process. Only `hpo` itself acts on it.
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WARM = "hpo.workers.warm"  # not imported here: all of a worker comes with it
 
 
@@ -65,56 +65,59 @@ def warmth_of(file: StudyFile, objective_text: str) -> Warmth:
 
 
 def start_fork_server(warmth: Warmth, threads: int) -> None:
-    """Start the fork server, if none runs yet; it prepares itself while we go on.
-
-    It ignores SIGINT from its first moment, and so do its children: Ctrl-C reaches every process
-    of the terminal, and ending the workers is the supervisor's business.
-    """
+    """Start the fork server, if none runs yet; it prepares itself while we go on."""
     os.environ.update(thread_environment(threads))
     os.environ[VARIABLE] = warmth.text()
     CONTEXT.set_forkserver_preload([_WARM])
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        from multiprocessing import forkserver
+    ensure_running()
 
-        forkserver.ensure_running()
+
+def ensure_running() -> None:
+    """Start the fork server and the watcher, or others in their place."""
+    WATCHER.ensure_running()
+    old = _server_pid()
+    if old is not None and how_server_ended() is None:
+        return
+    # They are blocked in what is started meanwhile; here, one that comes now is met afterwards.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        resource_tracker.ensure_running()  # without the mark: it cleans up and ends by itself
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # the tracker unblocked some
+        with WATCHER.marking():
+            forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    new = _server_pid()
+    assert new is not None
+    if old not in (None, new):
+        WATCHER.end(old)
+    WATCHER.add(new)
 
 
-def call_in_child(
-    function: Callable[..., Any], *args: Any, on_wait: Callable[[], None] | None = None
-) -> Any:
-    """Run a function of ours in a forked child, and return or raise what it did.
+def _server_pid() -> int | None:
+    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined] # noqa: SLF001
+    return pid
 
-    `on_wait` is called once if that takes long: the fork server may be preparing itself still.
 
-    Raises:
-        HpoError: What the function raised, of the same class.
+def how_server_ended(options: int = os.WNOHANG) -> str | None:
+    """How the fork server ended, in words; None while it runs."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return "ended unexpectedly"
+    pid = _server_pid()
+    assert pid is not None
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | options)
+    if ended is None:
+        return None
+    by_itself = ended.si_code == os.CLD_EXITED
+    return how_ended(ended.si_status if by_itself else -ended.si_status)
+
+
+def how_ended(code: int | None) -> str:
+    """A process's end in words.
+
+    Args:
+        code: Its exit code, or the negative number of the signal that killed it.
     """
-    ours, theirs = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=_call_main, args=(theirs, function, args), daemon=True)
-    process.start()
-    theirs.close()
-    if on_wait is not None and not ours.poll(PATIENCE_S):
-        on_wait()
-    try:
-        is_good, result = ours.recv()
-    except EOFError:
-        process.join()
-        raise HpoError(
-            f"A child process ended with exit code {process.exitcode} before it had an answer."
-        ) from None
-    process.join()
-    if not is_good:
-        raise result
-    return result
-
-
-def _call_main(pipe: Connection, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    try:
-        answer: tuple[bool, Any] = (True, function(*args))
-    except HpoError as error:
-        answer = (False, error.with_traceback(None))
-    with suppress(OSError):  # the parent is gone
-        pipe.send(answer)
+    if code is not None and code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"

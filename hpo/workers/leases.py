@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
 
 POLL_S = 1.0
+ORPHAN_S = 0.5  # how long a worker lives on without its parent, to hear of it at a report
 STOP = "stop"
 
 _logger = logging.getLogger(__name__)
@@ -74,7 +75,6 @@ class Keeper(threading.Thread):
         since: Requests to stop that are older, by the database's clock, are not for this worker.
         commands: The pipe from the parent; its end means that the parent is gone. None in-process.
         abandon: Called when the parent is gone and the objective has not ended in time.
-        grace_s: How long that is.
     """
 
     def __init__(
@@ -84,11 +84,10 @@ class Keeper(threading.Thread):
         since: float,
         commands: Connection | None,
         abandon: Callable[[], None],
-        grace_s: float,
     ) -> None:
         super().__init__(name="hpo-keeper", daemon=True)
         self._ledger, self._lease, self._since = ledger, lease, since
-        self._commands, self._abandon, self._grace_s = commands, abandon, grace_s
+        self._commands, self._abandon = commands, abandon
         self._renewed = time.monotonic()
         self._orphaned_at: float | None = None
         self._closing = threading.Event()
@@ -113,12 +112,12 @@ class Keeper(threading.Thread):
                 self._renew()
             except Exception as error:  # the trial goes on: its lease may still be good
                 _logger.warning("The lease could not be renewed: %s", error)
-            if self._orphaned_at and time.monotonic() > self._orphaned_at + self._grace_s:
+            if self._orphaned_at and time.monotonic() > self._orphaned_at + ORPHAN_S:
                 self._abandon()
 
     def _listen(self) -> None:
         if self._commands is None or self._orphaned_at is not None:
-            self._closing.wait(POLL_S)
+            self._closing.wait(POLL_S if self._orphaned_at is None else ORPHAN_S)
             return
         try:
             if self._commands.poll(POLL_S) and self._commands.recv() == STOP:

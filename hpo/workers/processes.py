@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import secrets
-import signal
 import socket
 import sys
 import traceback
@@ -20,6 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from hpo.databases.storage import storage_errors
 from hpo.errors import HpoError
 from hpo.ledger.points import WorkerIdentity
+from hpo.workers.children import (
+    has_lost_server,
+    how_child_ended,
+    kill_child,
+    start_child,
+)
 from hpo.workers.devices import Slot
 from hpo.workers.fork_server import CONTEXT
 from hpo.workers.logs import redirect_output
@@ -59,15 +64,17 @@ class WorkerProcess:
         return self.job.worker.name
 
     def kill(self) -> None:
-        """End it now."""
-        self.process.kill()
+        """End it now, if it is there still, and all that it started."""
+        kill_child(self.process)
+
+    @property
+    def has_lost_its_server(self) -> bool:
+        """Whether the process counts as ended only because the fork server is gone."""
+        return has_lost_server(self.process)
 
     def how_it_ended(self) -> str:
         """In words, once the process is gone."""
-        code = self.process.exitcode
-        if code is not None and code < 0:
-            return f"its worker was killed by {signal.Signals(-code).name}"
-        return f"its worker ended with exit code {code}"
+        return f"its worker {how_child_ended(self.process)}"
 
 
 def identify(slot: Slot) -> WorkerIdentity:
@@ -87,8 +94,7 @@ def machine_id() -> str:
 def start_worker(slot: Slot, job: Job) -> WorkerProcess:
     """Fork a worker from the server."""
     ours, theirs = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=_worker_main, args=(job, theirs), daemon=True)
-    process.start()
+    process = start_child(_worker_main, job, theirs)
     theirs.close()
     return WorkerProcess(process, ours, slot, job)
 

@@ -41,4 +41,5 @@ def _open_a_database() -> None:
 
 
 if VARIABLE in os.environ:
+    os.setpgid(0, 0)  # so that the watcher can end it
     prepare(Warmth(**json.loads(os.environ[VARIABLE])))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -116,7 +117,6 @@ class Worker:
             self._job.since,
             commands,
             abandon=self._abandon,
-            grace_s=self._file.stop_grace_s,
         )
         self._lease.stop_reason = self._ledger.stop_requested(self._job.since)
         keeper.start()
@@ -285,4 +285,4 @@ class Worker:
     def _abandon(self) -> None:
         """End this process: the parent is gone and the objective does not listen."""
         self._give_back("the process that started its worker is gone")
-        os._exit(1)
+        os.killpg(0, signal.SIGKILL)  # and what the objective has started

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from hpo.ledger.stored_study import StoredStudy, require_stored
 Event = dict[str, Any]
 HPO = (sys.executable, "-m", "hpo")
 DEADLINE_S = 120.0
+MARK = "TEST_RUN"  # in the environment of all processes of a run, wherever they may have gone
 
 # Reports some steps of `pause_s` seconds; only one when `hurry` was called.
 STEADY = """
@@ -102,13 +104,16 @@ class Run:
 
     def __init__(self, folder: Path, *arguments: str | Path) -> None:
         self.events: list[Event] = []
+        self._mark = f"{MARK}={uuid.uuid4().hex}"
+        name, _, value = self._mark.partition("=")
         self.process = subprocess.Popen(
             [*HPO, *map(str, arguments), "--json"],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # its processes are known by their session
+            env={**os.environ, name: value},
+            start_new_session=True,  # a signal to its group reaches nothing of pytest's
         )
         self.errors = ""
         reads = (self._read_events, self._read_errors)
@@ -118,7 +123,7 @@ class Run:
 
     @property
     def pid(self) -> int:
-        """The supervisor's process id, and its session's."""
+        """The supervisor's process id, and its group's."""
         return self.process.pid
 
     def of(self, kind: str) -> list[Event]:
@@ -156,9 +161,15 @@ class Run:
         """Ctrl-C: the terminal sends SIGINT to all of its processes."""
         os.killpg(self.pid, signal.SIGINT)
 
-    def processes(self) -> list[int]:
-        """The processes of this run's session that are alive."""
-        return [pid for pid, session in _sessions().items() if session == self.pid]
+    def processes(self, program: str = "") -> list[int]:
+        """The processes of this run that are alive, by a part of their command line."""
+        return [pid for pid in _with_environment(self._mark) if program in command_line(pid)]
+
+    @property
+    def fork_server(self) -> int:
+        """The process id of the fork server."""
+        (found,) = [p for p in self.processes("forkserver") if parent_of(p) == self.pid]
+        return found
 
     def kill_all(self) -> None:
         """End what a failed test left."""
@@ -211,18 +222,39 @@ def kill(pid: int, signum: int = signal.SIGKILL) -> bool:
 
 def is_alive(pid: int) -> bool:
     """Whether a process exists and is not merely waiting to be collected."""
-    return pid in _sessions()
+    return _stat(pid)[0] not in ("Z", "")
 
 
-def _sessions() -> dict[int, int]:
-    """Process id -> session id of every live process."""
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+def parent_of(pid: int) -> int:
+    """The process id of a process's parent; 0 once it is gone."""
+    return int(_stat(pid)[1] or 0)
+
+
+def command_line(pid: int) -> str:
+    """A process's command line; empty once it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _stat(pid: int) -> tuple[str, str]:
+    """A process's state and parent; empty once it is gone."""
+    try:
+        # "pid (command) state parent ...": the command may hold anything.
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return "", ""
+    return state, parent
+
+
+def _with_environment(variable: str) -> list[int]:
+    """The live processes whose environment holds `NAME=value`."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
-            # "pid (command) state parent group session ...": the command may hold anything.
-            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
-            if state != "Z":
-                found[int(stat.parent.name)] = int(session)
+            if variable.encode() in environment.read_bytes().split(b"\0"):
+                found.append(int(environment.parent.name))
     return found
 
 

@@ -1,0 +1,140 @@
+"""Children of the fork server: each leads a session, and is ended with all that it started."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+from hpo.errors import HpoError
+from hpo.workers.fork_server import (
+    CONTEXT,
+    ENDING_SIGNALS,
+    ensure_running,
+    how_ended,
+    how_server_ended,
+)
+from hpo.workers.process_groups import WATCHER
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerProcess
+
+PATIENCE_S = 4.0
+LEAVE_S = 2.0  # how long a child that is done may take to end: a thread may keep it
+_UNKNOWN = 255  # the exit code of a child whose fork server is gone
+
+
+def start_child(function: Callable[..., None], *args: Any) -> ForkServerProcess:
+    """Fork a child that calls a function of ours, and leads a session of its own.
+
+    Raises:
+        HpoError: The fork server died.
+    """
+    ensure_running()
+    # Not daemonic: a daemonic process may have no children.
+    process = CONTEXT.Process(target=_child_main, args=(function, args), daemon=False)
+    try:
+        process.start()
+    except (EOFError, ConnectionError):
+        raise HpoError(
+            f"The fork server {how_server_ended(0)} while it prepared what the objective "
+            "needs (imports, data, kernels). Being killed often means that memory ran out."
+        ) from None
+    assert process.pid is not None
+    WATCHER.add(process.pid)
+    return process
+
+
+def kill_child(process: ForkServerProcess) -> None:
+    """End a child, and all that it started, now."""
+    assert process.pid is not None
+    if process.exitcode is None or has_lost_server(process):
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)  # it may not lead its session yet
+    WATCHER.end(process.pid)
+
+
+def how_child_ended(process: ForkServerProcess) -> str:
+    """A child's end in words, once it is gone or the fork server is."""
+    if has_lost_server(process):
+        return f"lost its fork server, which {how_server_ended()}"
+    return how_ended(process.exitcode)
+
+
+def has_lost_server(process: ForkServerProcess) -> bool:
+    """Whether nobody knows how a child ended, or that it did, because the fork server is gone."""
+    return process.exitcode == _UNKNOWN and how_server_ended() is not None
+
+
+def _child_main(function: Callable[..., None], args: tuple[Any, ...]) -> None:
+    os.setsid()
+    multiprocessing.set_start_method(None, force=True)  # the platform's own, not the fork server
+    _leave_ending_signals()
+    function(*args)
+
+
+def _leave_ending_signals() -> None:
+    """Leave them to the parent; what the objective starts meets them as ever."""
+    for number in ENDING_SIGNALS:  # not SIG_IGN, which programs that are started would inherit
+        signal.signal(number, lambda *_: None)
+    os.register_at_fork(after_in_child=_heed_ending_signals)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)  # blocked in the fork server
+
+
+def _heed_ending_signals() -> None:
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def call_in_child(
+    function: Callable[..., Any], *args: Any, on_wait: Callable[[], None] = lambda: None
+) -> Any:
+    """Run a function of ours in a forked child, and return or raise what it did.
+
+    `on_wait` is called once if that takes long: the fork server may be preparing itself still.
+
+    Raises:
+        HpoError: What the function raised, of the same class; or a process died.
+    """
+    reminder = threading.Timer(PATIENCE_S, on_wait)
+    reminder.start()
+    try:
+        is_good, result = _ask_child(function, args)
+    finally:
+        reminder.cancel()
+    if not is_good:
+        raise result
+    return result
+
+
+def _ask_child(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
+    ours, theirs = CONTEXT.Pipe(duplex=False)
+    process = start_child(_answer, theirs, function, args)
+    theirs.close()
+    answer: tuple[bool, Any] | None = None
+    try:
+        wait([ours, process.sentinel])
+        with suppress(EOFError):
+            answer = ours.recv() if ours.poll() else None
+        process.join(LEAVE_S)
+    finally:
+        kill_child(process)
+        process.join()
+        ours.close()
+    if answer is None:
+        raise HpoError(f"A child process had no answer: it {how_child_ended(process)}.")
+    return answer
+
+
+def _answer(pipe: Connection, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    try:
+        answer: tuple[bool, Any] = (True, function(*args))
+    except HpoError as error:
+        answer = (False, error.with_traceback(None))
+    with suppress(OSError):  # the parent is gone
+        pipe.send(answer)
