@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import optuna
 import pytest
 
 from hpo.errors import ObjectiveError
@@ -38,6 +39,79 @@ def test_an_objective_that_cannot_be_used_is_refused_with_its_place(
     with pytest.raises(ObjectiveError) as error:
         load(reference, project)
     assert said in str(error.value)
+
+
+SHAPES = """
+import functools, optuna
+
+async def later(trial): return 0.0
+async def stream(trial): yield 0.0
+def steps(trial): yield 0.0
+def two(trial, rate): return 0.0
+def keyword(trial, *, rate): return 0.0
+def none(): return 0.0
+def plain(trial, rate=0.1, **others): return 1.0
+any_number = lambda *trials: 2.0
+partly = functools.partial(two, rate=1)
+
+class Kind:
+    def __init__(self, rate): self.rate = rate
+    def __call__(self, trial): return self.rate
+
+class Later:
+    async def __call__(self, trial): return 0.0
+
+called = Kind(3.0)
+later_called = Later()
+partly_later = functools.partial(later)
+quick = max
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("later", "later is async"),
+        ("stream", "stream is async"),
+        ("later_called", "later_called is async"),
+        ("partly_later", "partly_later is async"),
+        ("steps", "steps is a generator: it must `return`"),
+        ("two", "two takes (trial, rate), but an objective is called with a trial alone"),
+        ("keyword", "keyword takes (trial, rate), but"),
+        ("none", "none takes (nothing), but"),
+        ("Kind", "Kind is a class. Make one of it, `objective = Kind(...)`"),
+    ],
+)
+def test_a_function_that_cannot_be_an_objective_is_refused_when_it_is_imported(
+    project: Path, name: str, said: str
+) -> None:
+    (project / "shapes.py").write_text(SHAPES)
+    with pytest.raises(ObjectiveError) as error:
+        load(f"shapes.py:{name}", project)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["plain", "any_number", "partly", "called", "quick"])
+def test_whatever_takes_a_trial_alone_can_be_an_objective(project: Path, name: str) -> None:
+    (project / "shapes.py").write_text(SHAPES)
+    assert callable(load(f"shapes.py:{name}", project).function)
+
+
+def test_a_script_that_runs_its_own_study_at_import_is_told_where_to_put_it(project: Path) -> None:
+    script = (
+        "import optuna\n"
+        "def f(trial): return trial.suggest_float('x', 0, 1)\n"
+        "{guard}optuna.create_study().optimize(f, n_trials=1)\n"
+    )
+    (project / "script.py").write_text(script.format(guard=""))
+    optimize = optuna.study.Study.optimize
+    with pytest.raises(ObjectiveError) as error:
+        load("script.py:f", project)
+    assert str(error.value).startswith(f"{project}/script.py:3: `study.optimize` would run")
+    assert 'Put it under `if __name__ == "__main__":`' in str(error.value)
+    assert optuna.study.Study.optimize is optimize
+    (project / "script.py").write_text(script.format(guard="if __name__ == '__main__': "))
+    assert callable(load("script.py:f", project).function)
 
 
 def test_a_link_out_of_the_project_is_refused(project: Path, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from hpo.errors import ObjectiveError
+from hpo.errors import HpoError, ObjectiveError
 from hpo.near_miss import near_miss
 from hpo.study_files.refusals import Refusal, read_refusal
+from hpo.workers.objective_shape import no_study_at_import, refuse_other_shapes
 
 Objective = Callable[..., Any]
 
@@ -69,7 +70,8 @@ def load(reference: str, project: Path) -> LoadedObjective:
     """Import the objective; the project folder comes first on the import path, then its own.
 
     Raises:
-        ObjectiveError: It is missing, has no such function, or raises on import.
+        ObjectiveError: It is missing, has no such function or one of another shape, or raises or
+            runs a study on import.
     """
     path, name = locate(reference, project)
     module = _import(path, project)
@@ -77,6 +79,7 @@ def load(reference: str, project: Path) -> LoadedObjective:
     if not callable(function):
         hint = near_miss(name, [n for n in vars(module) if n[0] != "_"])
         raise ObjectiveError(f"{path} has no function {name!r}.{hint}")
+    refuse_other_shapes(function, name)
     return LoadedObjective(
         cast(Objective, function),
         getattr(module, "check", None),
@@ -125,7 +128,8 @@ def _import(path: Path, project: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # dataclasses and pickles look their module up
     try:
-        spec.loader.exec_module(module)
+        with no_study_at_import():
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[path.stem]
         raise ObjectiveError(f"{_place(error, path)}: {_said(error)}") from error
@@ -133,6 +137,8 @@ def _import(path: Path, project: Path) -> ModuleType:
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, HpoError):
+        return str(error)
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
