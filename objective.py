@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 
 import hpo
+from hpo.training.data import require_data
 from hpo.training.settings import MLPSettings
 from hpo.training.trainer import EpochMetrics, fit, preload
 
@@ -55,8 +56,8 @@ def report(trial: optuna.Trial, epoch: EpochMetrics) -> None:
 
 
 def check(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that the trainer would refuse, before a study is made."""
-    MLPSettings.from_mapping(settings)
+    """Refuse settings that the trainer would refuse and data that is not there, before a study."""
+    require_data(MLPSettings.from_mapping(settings))
 
 
 def prepare(settings: Mapping[str, Any]) -> None:

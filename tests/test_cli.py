@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -228,3 +229,34 @@ def test_a_storage_comes_from_the_option_the_variable_or_the_file_it_names(
     assert "from-variable.db" in asked_for()
     assert _exit_code(["list", "--storage", "sqlite:///from-option.db"]) == 2
     assert "from-option.db" in capsys.readouterr().err
+
+
+def test_data_that_is_not_there_is_said_once_before_anything_is_made(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(Path(__file__).parent.parent / "objective.py", project)
+    (project / "s.yaml").write_text(
+        "method: random\nn_trials: 2\ndirection: maximize\n"
+        "search_space: {learning_rate: {choices: [0.1, 1.0]}}\n"
+        "fixed:\n  epochs: 1\n  dataset: fashion_mnist\n"
+    )
+    # An empty cache, and a torchvision that cannot download but says when it is asked.
+    fake = project / "fake" / "torchvision"
+    fake.mkdir(parents=True)
+    (fake / "__init__.py").touch()
+    (fake / "datasets.py").write_text(
+        f"open({str(project / 'asked')!r}, 'a').write('x')\nraise OSError('no route')\n"
+    )
+    (project / "sitecustomize.py").write_text(
+        "import pathlib\nimport hpo.training.sources as sources\n"
+        "sources.DEBIAN_FOLDER = pathlib.Path('nowhere')\n"
+    )
+    monkeypatch.setenv("HPO_DATA", str(project / "cache"))
+    monkeypatch.setenv("PYTHONPATH", f"{project}:{project / 'fake'}")
+    done = hpo("run", "s.yaml", "--workers", "2", cwd=project)
+    assert done.returncode == 2
+    assert "s.yaml:7: fixed.dataset: No source has the data set 'fashion_mnist'" in done.stderr
+    assert "no route" in done.stderr
+    assert done.stderr.count("No source has") == 1
+    assert (project / "asked").read_text() == "x"
+    assert not (project / "hpo.db").exists()

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpo.errors import DataError, SettingsFaults
-from hpo.training.settings import NAMED_DATASETS
+from hpo.training.settings import NAMED_DATASETS, MLPSettings
 from hpo.training.sources import read_raw
 
 Images = npt.NDArray[Any]  # uint8 or float32, shape (images, inputs)
@@ -87,6 +87,20 @@ class Dataset:
         """The split of that name, ``train`` or ``test``."""
         return self.train if name == "train" else self.test
 
+    def require_training_images(self, validation_size: int) -> None:
+        """See that something is left to train on.
+
+        Raises:
+            SettingsFaults: So many images would be held out that nothing is.
+        """
+        n_train = len(self.train.labels)
+        if validation_size >= n_train:
+            message = (
+                f"must be below the {n_train} training images of {self.name}, "
+                f"but got {validation_size}."
+            )
+            raise SettingsFaults([(("validation_size",), message)])
+
     def hold_out(self, validation_size: int, split_seed: int) -> Holdout:
         """Hold training images out for evaluation.
 
@@ -97,13 +111,8 @@ class Dataset:
         Raises:
             SettingsFaults: Nothing would be left to train on.
         """
+        self.require_training_images(validation_size)
         n_train = len(self.train.labels)
-        if validation_size >= n_train:
-            message = (
-                f"must be below the {n_train} training images of {self.name}, "
-                f"but got {validation_size}."
-            )
-            raise SettingsFaults([(("validation_size",), message)])
         if validation_size == 0:
             return Holdout(np.arange(n_train), "test", np.arange(len(self.test.labels)))
         # numpy promises that RandomState's streams never change.
@@ -129,6 +138,19 @@ def load_data(name: str) -> Dataset:
     if key not in _LOADED:
         _LOADED[key] = _named(name) if name in NAMED_DATASETS else _from_npz(Path(name))
     return _LOADED[key]
+
+
+def require_data(settings: MLPSettings) -> None:
+    """Load the data set of a run, and see that its training images are enough.
+
+    Raises:
+        SettingsFaults: There is no such data set to be had, or all of it would be held out.
+    """
+    try:
+        data = load_data(settings.dataset)
+    except DataError as error:
+        raise SettingsFaults([(("dataset",), str(error))]) from None
+    data.require_training_images(settings.validation_size)
 
 
 def _named(name: str) -> Dataset:

