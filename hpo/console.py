@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from hpo.control_characters import visible
+from hpo.formats import Row, columns_of, csv_text, json_text
 
 if TYPE_CHECKING:
     from hpo.runs.tally import Tally
 
 Event = Mapping[str, Any]
-Row = Mapping[str, Any]
 
 PLAIN_EVERY_S = 15.0  # at least one line in this time when the output is piped
 WATCH_EVERY_S = 2.0
 _BAR_WIDTH = 30
 
 
+class _Console(Console):
+    """Rich's console, on which what others wrote is shown as text and never does anything."""
+
+    def __init__(self, *, stderr: bool = False, soft_wrap: bool = True, width: int | None = None):
+        super().__init__(
+            stderr=stderr,
+            soft_wrap=soft_wrap,
+            width=width,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """All that is printed comes through here; the terminal's own controls are marked."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else visible(text), style, control)
+
+
 def say(text: str = "") -> None:
     """Print a line of result."""
-    Console(soft_wrap=True, highlight=False, markup=False).print(text)
+    _Console().print(text)
 
 
 def tell(text: str) -> None:
     """Print a line for people on standard error, so that results can be piped."""
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+    _Console(stderr=True).print(text)
 
 
 def tell_to_wait() -> None:
@@ -44,18 +66,17 @@ def tell_to_wait() -> None:
 
 def complain(text: str) -> None:
     """Print an error."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    console.print(Text("error: ", style="bold red") + Text(text))
+    _Console(stderr=True).print(Text.assemble(("error: ", "bold red"), text))
 
 
 def print_json(data: Any) -> None:
     """Print JSON; numbers that JSON does not know become null."""
-    print(json.dumps(_finite(data), indent=2, ensure_ascii=False))
+    print(json_text(data, indent=2))
 
 
 def print_json_line(data: Any) -> None:
     """Print one JSON object on one line, at once."""
-    print(json.dumps(_finite(data), ensure_ascii=False), flush=True)
+    print(json_text(data), flush=True)
 
 
 def print_rows(rows: Sequence[Row], style: str, title: str = "") -> None:
@@ -69,31 +90,33 @@ def print_rows(rows: Sequence[Row], style: str, title: str = "") -> None:
     if style == "json":
         print_json([dict(row) for row in rows])
     elif style == "csv":
-        _print_csv(rows)
+        print(csv_text(rows), end="")
     else:
         _print_table(rows, title)
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print named lines, their names aligned."""
-    Console(highlight=False).print(facts_grid(facts))
+    _Console(soft_wrap=False).print(facts_grid(facts))
 
 
 def facts_grid(facts: Iterable[tuple[str, str]]) -> Table:
     """Named lines, their names aligned."""
     table = Table.grid(padding=(0, 2))
     for name, value in facts:
-        table.add_row(Text(name, style="bold"), Text(value))
+        table.add_row(Text(name, style="bold"), Text(visible(value)))
     return table
 
 
 def rows_table(rows: Sequence[Row], title: str = "") -> Table:
     """Rows of one kind as a table; numbers stand to the right."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    columns = columns_of(rows)
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for column in columns:
         is_number = all(isinstance(row.get(column), int | float | None) for row in rows)
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        table.add_column(
+            Text(visible(column)), justify="right" if is_number else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text(shorten(row.get(column))) for column in columns))
     return table
@@ -101,7 +124,7 @@ def rows_table(rows: Sequence[Row], title: str = "") -> Table:
 
 def watch(render: Callable[[], RenderableType]) -> None:
     """Show a picture that is drawn anew every two seconds, until Ctrl-C."""
-    with Live(render(), refresh_per_second=4) as live:
+    with Live(render(), console=_Console(soft_wrap=False), refresh_per_second=4) as live:
         try:
             while True:
                 time.sleep(WATCH_EVERY_S)
@@ -116,33 +139,13 @@ def shorten(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}"
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+    return visible(json.dumps(value) if isinstance(value, dict | list) else str(value))
 
 
 def _print_table(rows: Sequence[Row], title: str) -> None:
     # A pipe has no edge to wrap at.
-    width = None if Console().is_terminal else 10_000
-    Console(highlight=False, width=width).print(rows_table(rows, title))
-
-
-def _print_csv(rows: Sequence[Row]) -> None:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in row.items()}
-        )
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, float) and not math.isfinite(data):
-        return None
-    if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
-    return data
+    width = None if _Console().is_terminal else 10_000
+    _Console(soft_wrap=False, width=width).print(rows_table(rows, title))
 
 
 class RunView(Protocol):
@@ -214,7 +217,10 @@ class _LiveView:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._live = Live(
-            get_renderable=lambda: _picture(tally), refresh_per_second=4, transient=True
+            get_renderable=lambda: _picture(tally),
+            console=_Console(soft_wrap=False),
+            refresh_per_second=4,
+            transient=True,
         )
 
     def __enter__(self) -> Self:

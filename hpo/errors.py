@@ -1,6 +1,8 @@
 """The errors a user can meet, and the exit code of each.
 
 HpoError                     1   the study is incomplete, a trial failed for good
+├── OutputError              1   standard output is closed or full
+│   └── ReaderGone         141   nobody reads it any more: nothing is said
 ├── UserError                2   wrong usage: the message alone is shown, never a traceback
 │   ├── FileFaults           2   every fault of a study file or search space, with its lines
 │   ├── SettingsFaults       2   every fault of a training run's settings, with its keys
@@ -22,6 +24,16 @@ class HpoError(Exception):
     """Something the user must know about; the message is complete."""
 
     exit_code = 1
+
+
+class OutputError(HpoError):
+    """Standard output that is closed or full."""
+
+
+class ReaderGone(OutputError):
+    """Standard output that nobody reads any more, as after ``| head``; nothing is said of it."""
+
+    exit_code = 141  # what a shell shows of a program that SIGPIPE has ended
 
 
 class UserError(HpoError):

@@ -16,7 +16,7 @@ import hpo
 ROOT = Path(hpo.__file__).parent
 # Data flows down this list: what stands in a line is imported only by it and by later lines.
 ROOMS = (
-    ("errors", "near_miss", "ranking"),
+    ("errors", "near_miss", "ranking", "control_characters", "streams"),
     ("yaml_files",),
     ("spaces", "samplers"),
     ("study_files",),
@@ -26,7 +26,7 @@ ROOMS = (
     ("workers",),
     ("runs",),
     ("publish", "dashboard"),
-    ("train", "reproduction", "init_project", "doctor", "console"),
+    ("train", "reproduction", "init_project", "doctor", "formats", "console"),
     ("cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -9,8 +10,9 @@ from typing import Any
 
 import click
 
-from hpo.errors import HpoError
+from hpo.errors import HpoError, OutputError, ReaderGone
 from hpo.near_miss import near_miss
+from hpo.streams import discard_output, guard_standard_streams
 
 # Command -> the module that holds it, and the line that `hpo --help` shows without importing it.
 _COMMANDS = {
@@ -78,28 +80,48 @@ def group(debug: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 incomplete, 2 wrong usage, 130 interrupted."""
+    guard_standard_streams()
     sys.exit(_exit_code(arguments))
 
 
 def _exit_code(arguments: list[str] | None) -> int:
     try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except ReaderGone as error:
+        discard_output()
+        return error.exit_code
+    except OutputError as error:
+        discard_output()
+        return _complain(error)
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
         answer: Any = group.main(arguments, prog_name="hpo", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
-        return 2
+        return _show(error)
     except (click.Abort, KeyboardInterrupt):
         return 130
+    except OutputError:
+        raise
     except HpoError as error:
         return _complain(error)
-    except BrokenPipeError:
-        # The reader of a pipe has gone; Python would complain about it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except Exception as error:
         return _database_error(error)
     return answer if isinstance(answer, int) else 0
+
+
+def _show(error: click.ClickException) -> int:
+    from hpo.console import tell
+
+    usage = io.StringIO()
+    error.show(usage)
+    tell(usage.getvalue().rstrip())
+    return 2
 
 
 def _complain(error: HpoError) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hpo.cli.options import opened, storage_option, storage_url
+from hpo.control_characters import visible
 
 
 @click.command("delete")
@@ -23,9 +24,8 @@ def delete_command(study: str, yes: bool, storage: str | None) -> None:
         stored = require_stored(database, study)
         n_trials = len(stored.optuna_study().get_trials(deepcopy=False))
         if not yes:
-            click.confirm(
-                f"Remove {study} with its {n_trials} trials from {database.name}?", abort=True
-            )
+            question = f"Remove {study} with its {n_trials} trials from {database.name}?"
+            click.confirm(visible(question), abort=True)
         delete_stored(stored)
         database.checkpoint()
     console.tell(f"{study} is gone.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpo.cli.options import format_option, opened, storage_option
+from hpo.control_characters import visible
 from hpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def _settings_text(record: StudyRecord, trial: TrialRecord) -> str:
     values = zip(record.metrics, trial.values, strict=False)
     said = ", ".join(f"{name} {value:.6g}" for name, value in values)
     settings = yaml_text(best_settings(record, trial)).rstrip()
-    return f"# {record.name}, trial {trial.number}: {said}\n{settings}"
+    name = " ".join(visible(record.name).split())  # it must not end the comment
+    return f"# {name}, trial {trial.number}: {said}\n{settings}"
 
 
 def _read(database: Storage, study: str) -> tuple[StoredStudy, StudyRecord]:

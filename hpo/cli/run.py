@@ -263,6 +263,7 @@ def _watch(
 ) -> Finished:
     """Run the workers and show what they do."""
     from hpo.cli import run_words
+    from hpo.cli.run_output import RunOutput
     from hpo.console import view_run
     from hpo.runs.in_process import run_here
     from hpo.runs.running import supervise
@@ -274,18 +275,20 @@ def _watch(
     options = RunOptions(project, timeout_s, objective_changed=launched.objective_changed)
     follower = Follower(lambda: read_standing(stored))
     with view_run(tally, as_json=wishes.as_json) as view:
+        output = RunOutput(view.note)
 
         def on_event(event: dict[str, Any]) -> None:
             tally.note(event)
             if not wishes.as_json:
                 tally.standing = follower.look() or tally.standing
-            view.note(event)
+            output.note(event)
 
-        on_event(run_words.study_event(launched, choice))
+        view.note(run_words.study_event(launched, choice))
         if wishes.workers == 0:
             finished = run_here(stored, choice.slots[0], options, on_event)
         else:
             finished = supervise(launched, choice, options, on_event)
+        output.close()
         tally.standing = finished.standing
-        on_event(run_words.summary_event(stored, finished, tally))
+        view.note(run_words.summary_event(stored, finished, tally))
     return finished

@@ -1,6 +1,7 @@
 """Building blocks of the page: plain text and data go in, escaped HTML comes out.
 
-Text is escaped unless it already is `Html`, so what a user named cannot become markup.
+Text is escaped unless it already is `Html`, so what a user named cannot become markup; control
+characters are made visible.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from hpo.control_characters import visible
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,7 +28,7 @@ class Html(str):
 
 def escape(text: object) -> Html:
     """Text as markup; `Html` stays what it is."""
-    return text if isinstance(text, Html) else Html(html.escape(str(text)))
+    return text if isinstance(text, Html) else Html(html.escape(visible(str(text))))
 
 
 def join(parts: Iterable[object], separator: str = "") -> Html:
@@ -38,7 +41,7 @@ def join(parts: Iterable[object], separator: str = "") -> Html:
 def tag(name: str, *content: object, **attributes: object) -> Html:
     """An element; ``class_`` and ``data_x`` are written ``class`` and ``data-x``."""
     written = "".join(
-        f' {key.strip("_").replace("_", "-")}="{html.escape(str(value))}"'
+        f' {key.strip("_").replace("_", "-")}="{escape(str(value))}"'
         for key, value in attributes.items()
         if value is not None
     )

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from hpo.control_characters import visible
 from hpo.reporting.claims import judge_claims
 from hpo.reporting.design import read_design
 from hpo.reporting.progress import pruning
@@ -133,7 +134,7 @@ def _table(headers: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
 
 def _text(value: object) -> str:
     """Text that Markdown and HTML leave as it is, on one line."""
-    flat = " ".join(str(value).split())
+    flat = visible(" ".join(str(value).split()))
     return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", html.escape(flat, quote=False))
 
 
@@ -141,4 +142,4 @@ def _fence(text: str, language: str) -> str:
     """A code block with a fence longer than any run of backticks in it."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+    return f"{fence}{language}\n{visible(text).rstrip()}\n{fence}"

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hpo.control_characters import visible
 from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.trials import best_trials, is_of_the_trainer, n_evaluated, state_counts
 from hpo.reporting.units import plural
@@ -68,26 +69,32 @@ def incomplete_parts(record: StudyRecord) -> list[str]:
 
 
 def yaml_text(data: Mapping[str, Any]) -> str:
-    """Plain data as YAML: mappings in blocks, lists of plain values on one line."""
+    """Plain data as YAML: mappings in blocks, lists of plain values on one line.
+
+    Control characters are written as escapes, which YAML knows between double quotes only.
+    """
     from ruamel.yaml import YAML
 
     stream = io.StringIO()
     writer = YAML()
     writer.width = 100
     writer.dump(_for_yaml(data), stream)
-    return stream.getvalue()
+    return visible(stream.getvalue())
 
 
 def _for_yaml(value: Any) -> Any:
     from ruamel.yaml.comments import CommentedSeq
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     if isinstance(value, Mapping):
-        return {str(key): _for_yaml(item) for key, item in value.items()}
+        return {_for_yaml(str(key)): _for_yaml(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
         items = CommentedSeq(_for_yaml(item) for item in value)
         if not any(isinstance(item, (Mapping, list)) for item in items):
             items.fa.set_flow_style()
         return items
+    if isinstance(value, str) and visible(value) != value:
+        return DoubleQuotedScalarString(value)
     return value
 
 

@@ -58,3 +58,9 @@ def test_nothing_that_a_user_named_leaves_its_cell_or_its_code_block(evil: str) 
                 assert "<b>" not in line
                 assert line.startswith("###") or not line.startswith("#")
         assert fence == ""
+
+
+def test_control_characters_are_shown_in_notes() -> None:
+    for note in (study_note(poisoned("a\u202eb\x1bc")), trial_note(poisoned("a\u202eb\x1bc"), 1)):
+        assert "u202eb" in note
+        assert not {"\u202e", "\x1b"} & set(note)

@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hpo.control_characters import visible
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -91,7 +93,7 @@ def new_figure(**layout: Any) -> go.Figure:
 
 def label(text: object, longest: int = 60) -> str:
     """A user's text for plotly, which reads markup in labels: escaped, on one line, shortened."""
-    flat = " ".join(str(text).split())
+    flat = " ".join(visible(str(text)).split())
     shown = flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
     # Hover texts are templates: a %{...} of the user's own must not be filled in.
     return html.escape(shown, quote=False).replace("%{", "&#37;{")
