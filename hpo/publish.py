@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from hpo.databases.storage import Storage
-    from hpo.ledger.stored_study import StoredStudy
-    from hpo.reporting.records import StudyRecord
 
 _ATTRIBUTE = "hpo:published"  # a system attribute: it is not shown on the page
 
@@ -38,11 +36,11 @@ def publish(storage: Storage, study_name: str) -> list[str]:
     from hpo.reporting.figures import study_figures
     from hpo.reporting.notes import study_note, trial_note
     from hpo.reporting.trials import best_trials
+    from hpo.stored_record import read_stored
 
     stored = require_stored(storage, study_name)
-    study = stored.optuna_study()
-    record = _read(stored, study)
-    notebook = _Notebook(storage.optuna, study)
+    record = read_stored(stored, with_curves=True)
+    notebook = _Notebook(storage.optuna, stored.optuna_study())
     notebook.write_note(None, study_note(record), "the study's note")
     for best in best_trials(record)[:1]:
         words = f"the note of trial {best.number}"
@@ -118,17 +116,6 @@ class _Notebook:
     def _trial(self, number: int) -> Any:
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         return _TrialOfNote(self._storage, self._study, trial_id)
-
-
-def _read(stored: StoredStudy, study: optuna.Study) -> StudyRecord:
-    from hpo.reporting.records import read_study
-
-    return read_study(
-        study,
-        stored.storage.load_curves(stored.plan_id) if stored.is_ours else {},
-        n_planned=stored.ledger.counts().total if stored.is_ours else None,
-        storage=stored.storage.name,
-    )
 
 
 def _digest(text: str) -> str:

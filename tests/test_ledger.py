@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -11,13 +12,14 @@ from sqlalchemy import update
 from hpo.databases.storage import Storage, open_storage
 from hpo.databases.tables import POINTS
 from hpo.ledger.fences import LEASE_S, LeaseLost
-from hpo.ledger.points import Claim, Counts, Outcome
+from hpo.ledger.points import Book, Claim, Counts, Outcome
 from hpo.ledger.reaper import LEASE_RAN_OUT, reap_expired, reap_worker
 from hpo.ledger.stored_study import (
     StoredStudy,
     create_stored,
     delete_stored,
     find_stored,
+    list_stored,
     live_hosts,
     require_stored,
 )
@@ -141,6 +143,67 @@ def test_a_live_lease_is_not_reaped_and_can_be_renewed(study: StoredStudy) -> No
     assert not study.ledger.renew(claimed)
 
 
+def test_the_books_tell_the_fate_of_every_trial(study: StoredStudy) -> None:
+    study.ledger.release(claim(study), "released: interrupted")
+    claim(study)
+    reap_worker(study.ledger, "me", "it died", retries=2)
+    claim(study)
+    reap_worker(study.ledger, "me", "interrupted", retries=2, is_loss=False)
+    finish(study, claim(study), COMPLETE)
+    finish(study, claim(study), Outcome(TrialState.FAIL, reason="no"))
+    study.ledger.free_failed()
+    claim(study)
+    study.optuna_study().add_trial(trials(study)[3])
+    seeds = [point.seed for point in make_plan(study.file).points]
+    told = [(0, 1, "RELEASED"), (0, 2, "LOST"), (0, 3, "RELEASED"), (0, 4, "DONE")]
+    told += [(1, 1, "FAILED"), (1, 2, None)]  # type: ignore[list-item]
+    assert study.ledger.books() == {
+        number: Book(point, attempt, fate, seed=seeds[point])
+        for number, (point, attempt, fate) in enumerate(told)
+    }
+    assert study.ledger.trial_numbers() == set(range(6))
+
+
+def test_attributes_that_an_objective_overwrites_decide_nothing(study: StoredStudy) -> None:
+    claimed = claim(study)
+    storage = study.storage.optuna
+    for key, value in {"point": [1, 2], "attempt": "x", "worker": 3, "seed": None}.items():
+        storage.set_trial_user_attr(claimed.trial_id, key, value)
+    for key in ("hpo_plan_id", "hpo_method", "hpo_version"):
+        storage.set_study_user_attr(study.study_id, key, ["spoilt"])
+    again = require_stored(study.storage, study.name)
+    assert (again.plan_id, again.file) == (study.plan_id, study.file)
+    assert [found.plan_id for found in list_stored(study.storage)] == [study.plan_id]
+    (reaped,) = reap_worker(again.ledger, "me", "it died", retries=2)
+    assert (reaped.number, reaped.trial_number, reaped.state) == (0, 0, "FREE")
+    assert [trial.state for trial in trials(study)] == [TrialState.FAIL]
+
+
+def test_making_a_study_forgets_no_other_whose_attribute_was_spoilt(
+    storage: Storage, project: Path
+) -> None:
+    study = launched_study(storage, project)
+    storage.optuna.set_study_user_attr(study.study_id, "hpo_plan_id", "spoilt")
+    launched_study(storage, project, name="another")
+    assert require_stored(storage, study.name).ledger.counts() == Counts(free=3)
+
+
+def test_a_study_that_the_dashboard_renames_keeps_its_plan(storage: Storage, project: Path) -> None:
+    study = launched_study(storage, project)
+    finish(study, claim(study), COMPLETE)
+    copied = optuna.create_study(storage=storage.optuna, study_name="renamed")  # as it does it
+    copied.add_trials(trials(study))
+    for key, value in study.optuna_study().user_attrs.items():
+        copied.set_user_attr(key, value)
+    storage.optuna.delete_study(study.study_id)
+    launched_study(storage, project, name="another")
+    renamed = require_stored(storage, "renamed")
+    assert (renamed.plan_id, renamed.file) == (study.plan_id, study.file)
+    assert renamed.ledger.counts() == Counts(free=2, done=1)
+    assert renamed.ledger.books()[0].fate == "DONE"
+    assert claim(renamed).number == 1
+
+
 def test_a_released_point_loses_no_retry(study: StoredStudy) -> None:
     for _ in range(4):
         study.ledger.release(claim(study), "released: interrupted")
@@ -222,8 +285,9 @@ def test_a_study_that_any_tool_deleted_starts_clean(storage: Storage, project: P
 
 def test_a_study_is_created_whole_or_not_at_all(storage: Storage, project: Path) -> None:
     study = launched_study(storage, project)
-    attributes = {**study.attributes, "hpo_plan_id": "another"}
-    assert not create_stored(storage, study.name, ["minimize"], attributes, [])
+    assert study.source
+    another = replace(study.source, plan_id="another")
+    assert not create_stored(storage, study.name, ["minimize"], another, [])
     assert require_stored(storage, study.name).plan_id == study.plan_id
 
 

@@ -7,7 +7,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from hpo.workers.limits import epochs_of, reached
+from hpo.study_files.study_file import StudyFile
+from hpo.workers import limits
 from tests.support import study_file
 
 
@@ -16,16 +17,21 @@ def study_with(
 ) -> optuna.Study:
     """A study of finished trials; None is a pruned one."""
     study = optuna.create_study(direction=direction)
-    for number, value in enumerate(values):
+    for value in values:
         study.add_trial(
             create_trial(
                 state=TrialState.PRUNED if value is None else TrialState.COMPLETE,
                 value=value,
-                user_attrs={"point": number},
                 intermediate_values=dict.fromkeys(range(1, steps + 1), 0.0),
             )
         )
     return study
+
+
+def reached(file: StudyFile, study: optuna.Study, *added: int) -> str | None:
+    """What is said where all trials but the `added` ones evaluate points."""
+    numbers = {trial.number for trial in study.trials} - set(added)
+    return limits.reached(file, study, lambda: numbers)
 
 
 @pytest.mark.parametrize(
@@ -58,5 +64,11 @@ def test_epochs_are_counted_over_pruned_trials_too(tmp_path: Path) -> None:
     assert reached(file, study_with(0.5, None, steps=3)) == "6 of 6 epochs were trained"
 
 
+def test_trials_added_from_another_study_do_not_count(tmp_path: Path) -> None:
+    file = study_file(tmp_path, target=0.5)
+    assert reached(file, study_with(0.4, 0.6)) is not None
+    assert reached(file, study_with(0.4, 0.6), 0) is None
+
+
 def test_a_trial_that_reported_nothing_trained_no_known_epochs() -> None:
-    assert epochs_of(create_trial(state=TrialState.PRUNED)) == 0
+    assert limits.epochs_of(create_trial(state=TrialState.PRUNED)) == 0

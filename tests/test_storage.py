@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from hpo.databases.database_schema import OPTUNA_REVISION
 from hpo.databases.storage import mask_password, open_storage
+from hpo.databases.tables import SCHEMA_VERSION
 from hpo.errors import MissingPackage, StorageError
 
 
@@ -34,10 +35,10 @@ def test_a_new_file_is_an_optuna_database_in_write_ahead_mode(sqlite_url: str) -
 def test_an_existing_optuna_file_gets_our_tables_and_keeps_its_studies(sqlite_url: str) -> None:
     optuna.create_study(storage=sqlite_url, study_name="before")
     storage = open_storage(sqlite_url)
-    assert not storage.has_our_tables
+    assert storage.version is None
     storage.close()
     storage = open_storage(sqlite_url, create=True)
-    assert storage.has_our_tables
+    assert storage.version == SCHEMA_VERSION
     assert [s.study_name for s in storage.optuna.get_all_studies()] == ["before"]
     storage.close()
 

@@ -34,10 +34,10 @@ def list_command(storage: str | None, style: str) -> None:
 
 
 def _study_row(stored: StoredStudy) -> dict[str, Any]:
-    from hpo.reporting.records import read_study
     from hpo.reporting.trials import best_trials, state_counts
+    from hpo.stored_record import read_stored
 
-    record = read_study(stored.optuna_study(), {})
+    record = read_stored(stored)
     counts = state_counts(record)
     best = best_trials(record)
     planned = stored.ledger.counts() if stored.is_ours else None
@@ -144,7 +144,7 @@ def _settings_text(record: StudyRecord, trial: TrialRecord) -> str:
 
 def _read(database: Storage, study: str) -> tuple[StoredStudy, StudyRecord]:
     from hpo.ledger.stored_study import require_stored
-    from hpo.reporting.records import read_study
+    from hpo.stored_record import read_stored
 
     stored = require_stored(database, study)
-    return stored, read_study(stored.optuna_study(), {})
+    return stored, read_stored(stored)

@@ -12,7 +12,6 @@ from hpo.cli.options import opened, storage_option
 
 if TYPE_CHECKING:
     from hpo.databases.storage import Storage
-    from hpo.reporting.records import StudyRecord
 
 DEFAULT_FILE = Path("report.html")
 
@@ -41,10 +40,14 @@ def report_command(
 ) -> None:
     """Write a report of one STUDY or compare several: one page that opens offline."""
     from hpo import console
+    from hpo.ledger.stored_study import require_stored
     from hpo.reporting.report import report_data, write_pngs, write_report
+    from hpo.stored_record import read_stored
 
     with opened(storage, read_only=not publish) as database:
-        records = [_read(database, name) for name in studies]
+        records = [
+            read_stored(require_stored(database, name), with_curves=True) for name in studies
+        ]
         if publish:
             _publish(database, studies)
     if png is not None:
@@ -55,19 +58,6 @@ def report_command(
         path = output or DEFAULT_FILE
         write_report(records, path)
         console.tell(f"{path} is written; it opens in any browser, offline too.")
-
-
-def _read(database: Storage, name: str) -> StudyRecord:
-    from hpo.ledger.stored_study import require_stored
-    from hpo.reporting.records import read_study
-
-    stored = require_stored(database, name)
-    return read_study(
-        stored.optuna_study(),
-        database.load_curves(stored.plan_id),
-        n_planned=stored.ledger.counts().total if stored.is_ours else None,
-        storage=database.name,
-    )
 
 
 def _publish(database: Storage, names: Sequence[str]) -> None:

@@ -93,10 +93,10 @@ def _document(
             raise UserError("--trial needs --study NAME, the study that the trial is of.")
         return Document("the settings") if file is None else read(file)
     from hpo.ledger.stored_study import require_stored
-    from hpo.reporting.records import read_study
+    from hpo.stored_record import read_stored
 
     with opened(storage) as database:
-        record = read_study(require_stored(database, study).optuna_study(), {})
+        record = read_stored(require_stored(database, study))
     return trial_document(record, find_trial(record, trial))
 
 
@@ -176,13 +176,13 @@ def reproduce_command(
 
 def _original(study: str, number: int | None, storage: str | None) -> Original:
     from hpo.ledger.stored_study import require_stored
-    from hpo.reporting.records import read_study
     from hpo.reproduction import original_of
+    from hpo.stored_record import read_stored
     from hpo.train import find_trial
 
     with opened(storage) as database:
         stored = require_stored(database, study)
-        record = read_study(stored.optuna_study(), {})
+        record = read_stored(stored)
         trial = find_trial(record, number)
         curves = database.load_curves(stored.plan_id, [trial.number]).get(trial.number, {})
         return original_of(record, trial, curves)

@@ -30,6 +30,7 @@ from hpo.databases.lean_storage import LeanStorage
 from hpo.errors import StorageError
 
 Alongside = Callable[[Connection], None]
+Created = Callable[[Connection, int], None]
 Result = TypeVar("Result")
 
 SQLITE_TIMEOUT_S = 60.0
@@ -70,16 +71,17 @@ class AtomicStorage(LeanStorage):
         return _VersionManager(self.url, self.engine, self.scoped_session)
 
     @contextmanager
-    def alongside(self, statements: Alongside) -> Iterator[None]:
+    def alongside(self, statements: Alongside, *, created: Created | None = None) -> Iterator[None]:
         """Run `statements` first in the transaction of the next state change of this thread.
 
-        What they raise rolls the whole transaction back and reaches the caller.
+        What they raise rolls the whole transaction back and reaches the caller. `created` runs
+        last, where the change is a new trial, and is told its number.
         """
-        self._local.statements = statements
+        self._local.statements, self._local.created = statements, created
         try:
             yield
         finally:
-            self._local.statements = None
+            self._local.statements = self._local.created = None
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -105,6 +107,15 @@ class AtomicStorage(LeanStorage):
     ) -> FrozenTrial:
         with self.state_change():
             return super()._create_new_trial(study_id, template_trial)
+
+    def _get_prepared_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None, session: Any
+    ) -> Any:
+        trial = super()._get_prepared_new_trial(study_id, template_trial, session)
+        created = getattr(self._local, "created", None)
+        if created is not None:
+            created(session.connection(), trial.number)
+        return trial
 
     @contextmanager
     def state_change(self) -> Iterator[None]:

@@ -62,25 +62,22 @@ def creation_lock(connection: Connection) -> Iterator[None]:
 
 
 def create_tables(engine: Engine) -> None:
-    """Make Optuna's tables and ours where they are missing.
-
-    Raises:
-        StorageError: Ours are there, but of another version.
-    """
+    """Make Optuna's tables and ours where they are missing."""
     is_new = not inspect(engine).has_table("studies")
     models.BaseModel.metadata.create_all(engine)
     with engine.begin() as connection:
         if is_new:
             _mark_revision(connection)
-        METADATA.create_all(connection)
-        version = connection.execute(select(SCHEMA.c.version)).scalar()
-        if version is None:
+        if schema_version(connection) is None:
+            METADATA.create_all(connection)
             connection.execute(SCHEMA.insert().values(version=SCHEMA_VERSION))
-        elif version != SCHEMA_VERSION:
-            raise StorageError(
-                f"{engine.url}: the tables of hpo have version {version}, "
-                f"but this release reads version {SCHEMA_VERSION}."
-            )
+
+
+def schema_version(connection: Connection) -> int | None:
+    """The version of our tables in a database; None where there are none."""
+    if not inspect(connection).has_table(SCHEMA.name):
+        return None
+    return connection.execute(select(SCHEMA.c.version)).scalar()
 
 
 def require_optuna(connection: Connection, url: URL) -> None:

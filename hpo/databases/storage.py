@@ -15,15 +15,16 @@ from sqlalchemy import URL, Engine, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from hpo.databases import sqlite_file
+from hpo.databases import sqlite_file, version_1
 from hpo.databases.atomic_storage import SQLITE_TIMEOUT_S, AtomicStorage, PatientStorage
 from hpo.databases.database_schema import (
     create_tables,
     creation_lock,
     mask_password,
     require_optuna,
+    schema_version,
 )
-from hpo.databases.tables import CURVES, SCHEMA
+from hpo.databases.tables import CURVES, SCHEMA, SCHEMA_VERSION
 from hpo.errors import MissingPackage, StorageError
 
 if TYPE_CHECKING:
@@ -65,15 +66,16 @@ class Storage:
         return self.engine.dialect.name == "sqlite"
 
     @property
-    def has_our_tables(self) -> bool:
-        """Whether any study of ours was ever stored here."""
-        return inspect(self.engine).has_table(SCHEMA.name)
+    def version(self) -> int | None:
+        """The version of our tables, None where there are none; 1 only where nothing is written."""
+        with self.engine.connect() as connection:
+            return schema_version(connection)
 
     def load_curves(
         self, plan_id: str, numbers: Iterable[int] | None = None
     ) -> dict[int, dict[str, Any]]:
         """Learning curves by trial number; of all trials of the plan when `numbers` is None."""
-        if not self.has_our_tables:
+        if self.version is None:
             return {}
         query = select(CURVES.c.trial_number, CURVES.c.curves).where(CURVES.c.plan_id == plan_id)
         wanted = None if numbers is None else set(numbers)
@@ -100,7 +102,7 @@ class Storage:
 
 
 def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> Storage:
-    """Open a database.
+    """Open a database; one of an older version is brought to ours, unless it is only read.
 
     Args:
         url: An SQLAlchemy URL, e.g. ``sqlite:///hpo.db`` or ``postgresql+psycopg://...``.
@@ -108,14 +110,35 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
         read_only: Promise to write nothing; SQLite and PostgreSQL hold us to it.
 
     Raises:
-        StorageError: The database is missing, unreadable, not Optuna's, or of another schema.
+        StorageError: The database is missing, unreadable, not Optuna's, or of another schema; or
+            workers of an older release are at work in it.
         MissingPackage: The database's driver is not installed.
     """
     parsed = _parse(url)
     with storage_errors(url):
-        if parsed.get_backend_name() == "sqlite":
-            return _open_sqlite(parsed, create=create, read_only=read_only)
-        return _open_server(parsed, create=create, read_only=read_only)
+        opening = _open_sqlite if parsed.get_backend_name() == "sqlite" else _open_server
+        storage = opening(parsed, create=create, read_only=read_only)
+        try:
+            _settle_version(storage)
+        except BaseException:
+            storage.close()
+            raise
+        return storage
+
+
+def _settle_version(storage: Storage) -> None:
+    version = storage.version
+    if version is not None and version > SCHEMA_VERSION:
+        raise StorageError(
+            f"{storage.name} was written by a newer release of hpo: its tables have version "
+            f"{version}, and this release knows version {SCHEMA_VERSION}. Upgrade hpo."
+        )
+    if version is None or version == SCHEMA_VERSION or storage.read_only:
+        return
+    with storage.write() as connection:  # the first of several processes does it
+        found = select(SCHEMA.c.version).with_for_update()
+        if connection.execute(found).scalar_one() < SCHEMA_VERSION:
+            version_1.migrate(connection)
 
 
 @contextmanager

@@ -8,13 +8,28 @@ from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, T
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 METADATA = MetaData()
+
+# What stock tools see of a study of ours: its user attributes.
+PLAN_ID, METHOD, VERSION = "hpo_plan_id", "hpo_method", "hpo_version"
 
 # One row: the version of the tables below.
 SCHEMA = Table("hpo_schema", METADATA, Column("version", Integer, primary_key=True))
 
-# One row a plan. A plan belongs to the study whose user attribute `hpo_plan_id` names it.
+# One row a study of ours: what it was made from. Stock tools print every study attribute, so
+# these long texts are none.
+STUDIES = Table(
+    "hpo_studies",
+    METADATA,
+    Column("plan_id", String(32), primary_key=True),
+    Column("study_id", Integer, index=True),  # Optuna's; of another study once this one is renamed
+    Column("file", Text, nullable=False),  # JSON
+    Column("objective", Text, nullable=False),
+    Column("environment", Text, nullable=False),  # JSON
+)
+
+# One row a plan.
 PLANS = Table(
     "hpo_plans",
     METADATA,
@@ -46,6 +61,29 @@ POINTS = Table(
     Index("ix_hpo_points_state", "plan_id", "state", "number"),
 )
 
+# The books: one row a claim of a point, written with its trial. Everything is decided by them and
+# by `hpo_points`; what a trial's attributes say of its point is a copy that an objective can spoil.
+TRIALS = Table(
+    "hpo_trials",
+    METADATA,
+    Column("plan_id", String(32), primary_key=True),
+    Column("point", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),  # of the trial, in its study
+    Column("fate", String(8)),  # NULL while at work | DONE | FAILED | RELEASED | LOST
+)
+
+# One row a worker that is alive: between two trials it holds no lease.
+WORKERS = Table(
+    "hpo_workers",
+    METADATA,
+    Column("plan_id", String(32), primary_key=True),
+    Column("worker", String(255), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("machine", String(64), nullable=False),
+    Column("until", Float, nullable=False),  # seconds since the epoch by the database's clock
+)
+
 # One row a finished trial: its learning curves, kept out of Optuna's attributes because
 # every worker and every request of the dashboard loads all of those.
 CURVES = Table(
@@ -55,6 +93,9 @@ CURVES = Table(
     Column("trial_number", Integer, primary_key=True, autoincrement=False),
     Column("curves", Text, nullable=False),
 )
+
+
+OF_A_PLAN = (STUDIES, PLANS, POINTS, TRIALS, WORKERS, CURVES)  # by plan_id, all of them
 
 
 class DatabaseClock(FunctionElement[float]):

@@ -102,7 +102,7 @@ def _sqlite_path(url: str) -> Path | None:
 
 def _contents(storage: Storage) -> Finding:
     n = len(list_stored(storage))
-    ours = "with the tables of hpo" if storage.has_our_tables else "made by stock Optuna"
+    ours = "with the tables of hpo" if storage.version is not None else "made by stock Optuna"
     return Finding("storage", "ok", f"{storage.name}, {ours}, {n} stud{'y' if n == 1 else 'ies'}")
 
 

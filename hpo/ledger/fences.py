@@ -14,7 +14,7 @@ from optuna.storages._rdb import models  # the schema itself: a result and its p
 from optuna.trial import TrialState
 from sqlalchemy import Connection, RowMapping, Update, insert, select, update
 
-from hpo.databases.tables import CURVES, POINTS, DatabaseClock
+from hpo.databases.tables import CURVES, POINTS, TRIALS, DatabaseClock
 from hpo.ledger.points import DONE, FAILED, FREE, LEASED, Claim, Outcome, WorkerIdentity
 
 LEASE_S = 60.0
@@ -70,8 +70,17 @@ def write_attributes(connection: Connection, trial_id: int, attributes: Mapping[
     connection.execute(table.insert(), rows)
 
 
+def end_book(plan_id: str, point: int, attempt: int, fate: str) -> Update:
+    """An UPDATE of the books that writes how the trial of a claim ended."""
+    return (
+        update(TRIALS)
+        .where(TRIALS.c.plan_id == plan_id, TRIALS.c.point == point, TRIALS.c.attempt == attempt)
+        .values(fate=fate)
+    )
+
+
 class Lease:
-    """Leases a FREE point."""
+    """Leases a FREE point, and keeps the books of its new trial."""
 
     def __init__(self, row: RowMapping, worker: WorkerIdentity) -> None:
         self._row, self._worker = row, worker
@@ -105,6 +114,12 @@ class Lease:
         if connection.execute(self._statement).rowcount != 1:
             raise AlreadyClaimed if self._is_ours(connection) else PointTaken
 
+    def book(self, connection: Connection, number: int) -> None:
+        """Write that the trial of that number evaluates the point."""
+        row = {"plan_id": self._row["plan_id"], "point": self._row["number"]}
+        row |= {"attempt": self._row["attempt"] + 1, "number": number}
+        connection.execute(insert(TRIALS).values(row))
+
     def _is_ours(self, connection: Connection) -> bool:
         query = select(POINTS.c.worker, POINTS.c.attempt).where(
             POINTS.c.plan_id == self._row["plan_id"], POINTS.c.number == self._row["number"]
@@ -116,16 +131,18 @@ class Lease:
 class Fail:
     """Changes a point as its trial ends as FAIL."""
 
-    def __init__(self, statement: Update, trial_id: int, reason: str) -> None:
-        self._statement, self._trial_id, self._reason = statement, trial_id, reason
+    def __init__(self, statement: Update, book: Update, trial_id: int, reason: str) -> None:
+        self._statement, self._book = statement, book
+        self._trial_id, self._reason = trial_id, reason
 
     def __call__(self, connection: Connection) -> None:
-        """Change it, and write the trial's reason.
+        """Change it, and write the trial's fate and reason.
 
         Raises:
             LeaseLost: Somebody else has changed it.
         """
         execute_fenced(connection, self._statement)
+        connection.execute(self._book)
         write_attributes(connection, self._trial_id, {"reason": self._reason})
 
 
@@ -142,16 +159,18 @@ class Close:
         Raises:
             LeaseLost: The claim no longer holds it.
         """
-        outcome = self._outcome
-        closed = held(self._plan_id, self._claim).values(
-            state=FAILED if outcome.state == TrialState.FAIL else DONE,
+        outcome, claim = self._outcome, self._claim
+        state = FAILED if outcome.state == TrialState.FAIL else DONE
+        closed = held(self._plan_id, claim).values(
+            state=state,
             trial_number=self._trial_number,
             reason=outcome.reason,
             lease_until=None,
         )
         execute_fenced(connection, closed)
+        connection.execute(end_book(self._plan_id, claim.number, claim.attempt, state))
         reason = {} if outcome.reason is None else {"reason": outcome.reason}
-        write_attributes(connection, self._claim.trial_id, {**outcome.attributes, **reason})
+        write_attributes(connection, claim.trial_id, {**outcome.attributes, **reason})
         if outcome.curves is not None:
             text = json.dumps(outcome.curves, separators=(",", ":"))
             row = {"plan_id": self._plan_id, "trial_number": self._trial_number, "curves": text}

@@ -15,13 +15,16 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy import RowMapping, Update, func, insert, select, update
 
+from hpo.databases import version_1
 from hpo.databases.atomic_storage import patient
-from hpo.databases.tables import PLANS, POINTS, DatabaseClock
-from hpo.ledger.fences import LEASE_S, Close, Fail, Lease, LeaseLost, PointTaken, held
+from hpo.databases.tables import PLANS, POINTS, TRIALS, DatabaseClock
+from hpo.ledger.fences import LEASE_S, Close, Fail, Lease, LeaseLost, PointTaken, end_book, held
 from hpo.ledger.points import (
     DONE,
     FAILED,
     FREE,
+    RELEASED,
+    Book,
     Claim,
     Counts,
     Outcome,
@@ -77,8 +80,9 @@ class Ledger:
         """
         while (row := self._first_free()) is not None:
             template = template_of(row, distributions, {**attributes, "worker": worker.name})
+            lease = Lease(row, worker)
             try:
-                with self.storage.backend.alongside(Lease(row, worker)):
+                with self.storage.backend.alongside(lease, created=lease.book):
                     trial_id = self.storage.optuna.create_new_trial(self.study_id, template)
             except PointTaken:
                 continue
@@ -137,18 +141,18 @@ class Ledger:
         Raises:
             LeaseLost: The point is no longer held by this claim; nothing was written.
         """
-        self.fail_trial(
-            claim.trial_id, reason, held(self.plan_id, claim).values(state=FREE, **NOBODY)
-        )
+        freed = held(self.plan_id, claim).values(state=FREE, **NOBODY)
+        book = end_book(self.plan_id, claim.number, claim.attempt, RELEASED)
+        self.fail_trial(claim.trial_id, reason, freed, book)
 
-    def fail_trial(self, trial_id: int, reason: str, statement: Update) -> None:
-        """End a RUNNING trial as FAIL in one transaction with a change of its point.
+    def fail_trial(self, trial_id: int, reason: str, statement: Update, book: Update) -> None:
+        """End a RUNNING trial as FAIL in one transaction with a change of its point and its books.
 
         Raises:
             LeaseLost: The point was changed by somebody else; nothing was written.
             optuna.exceptions.UpdateFinishedTrialError: The trial has ended already.
         """
-        with self.storage.backend.alongside(Fail(statement, trial_id, reason)):
+        with self.storage.backend.alongside(Fail(statement, book, trial_id, reason)):
             self.storage.optuna.set_trial_state_values(trial_id, TrialState.FAIL)
 
     @patient
@@ -167,6 +171,37 @@ class Ledger:
             query = query.where(POINTS.c.state == state)
         with self.storage.engine.connect() as connection:
             return list(connection.execute(query).mappings())
+
+    @patient
+    def books(self) -> dict[int, Book]:
+        """What the ledger knows of each trial, by the trial's number.
+
+        A trial without books evaluates no point: another study's, added to learn from.
+        """
+        points = {row["number"]: row for row in self.rows()}
+        keys = ("factor", "level", "replicate", "seed")
+        return {
+            row["number"]: Book(
+                row["point"],
+                row["attempt"],
+                row["fate"],
+                **{key: points[row["point"]][key] for key in keys},
+            )
+            for row in self._book_rows()
+        }
+
+    def trial_numbers(self) -> set[int]:
+        """The numbers of the trials that evaluate points."""
+        return {row["number"] for row in self._book_rows()}
+
+    @patient
+    def _book_rows(self) -> list[dict[str, Any]]:
+        is_old = self.storage.read_only and self.storage.version == 1
+        with self.storage.engine.connect() as connection:
+            if is_old:
+                return version_1.books(connection, self.study_id, self.plan_id)
+            query = select(TRIALS).where(TRIALS.c.plan_id == self.plan_id)
+            return [dict(row) for row in connection.execute(query).mappings()]
 
     def free_failed(self) -> int:
         """Make every FAILED point free again, with all its retries; how many these were."""

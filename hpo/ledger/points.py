@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from hpo.plan import Point
 
-FREE, LEASED, DONE, FAILED = "FREE", "LEASED", "DONE", "FAILED"
+FREE, LEASED, DONE, FAILED = "FREE", "LEASED", "DONE", "FAILED"  # states of a point
+RELEASED, LOST = "RELEASED", "LOST"  # fates of a trial, beside DONE and FAILED
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,30 @@ class Claim:
     replicate: int | None
     worker: str
     trial_id: int
+
+
+@dataclass(frozen=True)
+class Book:
+    """What the ledger knows of one trial, whatever the trial's own attributes say.
+
+    Attributes:
+        point: The point that it evaluates.
+        attempt: The how-manieth claim of that point it is, from 1.
+        fate: None while it is at work; DONE, FAILED, RELEASED (its point went back unharmed) or
+            LOST (its worker was).
+        factor: What the point varies, in a controlled study.
+        level: The factor's level there.
+        replicate: Which repetition of its settings the point is.
+        seed: The point's seed.
+    """
+
+    point: int
+    attempt: int
+    fate: str | None
+    factor: str | None = None
+    level: str | None = None
+    replicate: int | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from sqlalchemy import ColumnElement, RowMapping, Update, select, update
 
 from hpo.databases.atomic_storage import patient
-from hpo.databases.tables import POINTS, DatabaseClock
-from hpo.ledger.fences import LeaseLost, execute_fenced
+from hpo.databases.tables import POINTS, TRIALS, DatabaseClock
+from hpo.ledger.fences import LeaseLost, end_book, execute_fenced
 from hpo.ledger.ledger import NOBODY, Ledger
-from hpo.ledger.points import DONE, FAILED, FREE, LEASED, Reaped
+from hpo.ledger.points import DONE, FAILED, FREE, LEASED, LOST, RELEASED, Reaped
 
 LEASE_RAN_OUT = "its worker was lost: the lease ran out"
 
@@ -48,78 +49,105 @@ def _reap(
     *,
     is_loss: bool = True,
 ) -> list[Reaped]:
-    rows = _leased(ledger, condition)
-    trials = _trials_by_claim(ledger) if rows else {}
     reaped = []
-    for row in rows:
-        trial = trials.get((row["number"], row["attempt"]))
+    for row in _leased(ledger, condition):
         lost = row["lost"] + int(is_loss)
-        state = FAILED if lost > retries else FREE
-        taken = _take_back(ledger, row, condition, trial, state, lost, reason)
+        taking = _Taking(
+            ledger,
+            row,
+            condition,
+            state=FAILED if lost > retries else FREE,
+            lost=lost,
+            fate=LOST if is_loss else RELEASED,
+            reason=reason,
+        )
+        taken = taking.take_back()
         if taken is not None:
             reaped.append(taken)
     return reaped
 
 
 def _leased(ledger: Ledger, condition: ColumnElement[bool]) -> list[RowMapping]:
-    query = select(POINTS).where(ledger.is_ours, POINTS.c.state == LEASED, condition)
+    """Points at work, each with the number of its trial as `trial`."""
+    trial = (
+        (TRIALS.c.plan_id == POINTS.c.plan_id)
+        & (TRIALS.c.point == POINTS.c.number)
+        & (TRIALS.c.attempt == POINTS.c.attempt)
+    )
+    query = (
+        select(POINTS, TRIALS.c.number.label("trial"))
+        .join_from(POINTS, TRIALS, trial, isouter=True)
+        .where(ledger.is_ours, POINTS.c.state == LEASED, condition)
+    )
     with ledger.storage.engine.connect() as connection:
         return list(connection.execute(query).mappings())
 
 
-def _trials_by_claim(ledger: Ledger) -> dict[tuple[int, int], FrozenTrial]:
-    trials = ledger.storage.optuna.get_all_trials(ledger.study_id, deepcopy=False)
-    return {
-        (trial.user_attrs["point"], trial.user_attrs["attempt"]): trial
-        for trial in trials
-        if "point" in trial.user_attrs
-    }
+@dataclass(frozen=True)
+class _Taking:
+    """Taking one point back from a worker that is gone."""
 
+    ledger: Ledger
+    row: RowMapping
+    condition: ColumnElement[bool]
+    state: str
+    lost: int
+    fate: str
+    reason: str
 
-def _take_back(
-    ledger: Ledger,
-    row: RowMapping,
-    condition: ColumnElement[bool],
-    trial: FrozenTrial | None,
-    state: str,
-    lost: int,
-    reason: str,
-) -> Reaped | None:
-    """One point; None when its worker, or another reaper, was faster."""
-    number = None if trial is None else trial.number
+    def take_back(self) -> Reaped | None:
+        """Take it; None when its worker, or another reaper, was faster."""
+        row, ledger, state = self.row, self.ledger, self.state
+        lose = self._change(
+            state=state, lost=self.lost, reason=self.reason if state == FAILED else None
+        )
+        try:
+            if row["trial"] is None:
+                self._write(lose)
+            elif not self._fail_trial(lose):
+                # Another tool ended the trial; its result stands, if it is one.
+                ended = ledger.storage.optuna.get_trial(self._trial_id()).state
+                if ended in (TrialState.COMPLETE, TrialState.PRUNED):
+                    state = DONE
+                    self._write(self._change(state=DONE), self._book(DONE))
+                else:
+                    self._write(lose, self._book(self.fate))
+        except LeaseLost:
+            return None
+        return Reaped(row["number"], row["trial"], state, self.reason)
 
-    def change(**values: Any) -> Update:
-        changed: Mapping[str, Any] = {"trial_number": number, **values}
+    def _fail_trial(self, lose: Update) -> bool:
+        """End the trial with its point's change; False when it has ended already."""
+        try:
+            self.ledger.fail_trial(self._trial_id(), self.reason, lose, self._book(self.fate))
+        except UpdateFinishedTrialError:
+            return False
+        return True
+
+    def _trial_id(self) -> int:
+        storage = self.ledger.storage.optuna
+        return storage.get_trial_id_from_study_id_trial_number(
+            self.ledger.study_id, self.row["trial"]
+        )
+
+    def _change(self, **values: Any) -> Update:
+        row = self.row
         return (
             update(POINTS)
             .where(
-                ledger.is_ours,
+                self.ledger.is_ours,
                 POINTS.c.number == row["number"],
                 POINTS.c.state == LEASED,
                 POINTS.c.attempt == row["attempt"],
-                condition,
+                self.condition,
             )
-            .values(**changed, **NOBODY)
+            .values(trial_number=row["trial"], **values, **NOBODY)
         )
 
-    lose = change(state=state, lost=lost, reason=reason if state == FAILED else None)
-    try:
-        if trial is None:
-            _write(ledger, lose)
-            return Reaped(row["number"], number, state, reason)
-        try:
-            ledger.fail_trial(trial._trial_id, reason, lose)  # noqa: SLF001 (Optuna's own key)
-        except UpdateFinishedTrialError:
-            # Another tool ended the trial; its result stands, if it is one.
-            ended = ledger.storage.optuna.get_trial(trial._trial_id).state  # noqa: SLF001
-            if ended in (TrialState.COMPLETE, TrialState.PRUNED):
-                state, lose = DONE, change(state=DONE)
-            _write(ledger, lose)
-    except LeaseLost:
-        return None
-    return Reaped(row["number"], number, state, reason)
+    def _book(self, fate: str) -> Update:
+        return end_book(self.ledger.plan_id, self.row["number"], self.row["attempt"], fate)
 
-
-def _write(ledger: Ledger, statement: Update) -> None:
-    with ledger.storage.write() as connection:
-        execute_fenced(connection, statement)
+    def _write(self, *statements: Update) -> None:
+        with self.ledger.storage.write() as connection:
+            for statement in statements:
+                execute_fenced(connection, statement)

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import optuna
 from optuna.storages._rdb import models  # a study and its plan are one write
 from optuna.study import StudyDirection
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hpo.databases.storage import Storage
-from hpo.databases.tables import CURVES, PLANS, POINTS, DatabaseClock
+from hpo.databases.tables import OF_A_PLAN, PLANS, POINTS, STUDIES, DatabaseClock
 from hpo.errors import UserError
 from hpo.ledger.ledger import Ledger
 from hpo.ledger.points import LEASED, rows_of
+from hpo.ledger.sources import Source, find_sources, forget_plans_without_study
 from hpo.near_miss import near_miss
 from hpo.plan import Point
 from hpo.study_files.study_file import StudyFile
-
-PLAN_ID, STUDY_FILE, OBJECTIVE = "hpo_plan_id", "hpo_study", "hpo_objective"
-VERSION, ENVIRONMENT = "hpo_version", "hpo_environment"
 
 
 @dataclass(frozen=True)
@@ -35,23 +32,23 @@ class StoredStudy:
         storage: The database.
         name: The study's name.
         study_id: Optuna's id.
-        attributes: The study's user attributes.
+        source: What `hpo run` made it from; None for a study that stock Optuna made.
     """
 
     storage: Storage
     name: str
     study_id: int
-    attributes: Mapping[str, Any]
+    source: Source | None
 
     @property
     def is_ours(self) -> bool:
         """Whether `hpo run` made it, so that it has a plan; stock Optuna's studies have none."""
-        return PLAN_ID in self.attributes
+        return self.source is not None
 
     @property
     def plan_id(self) -> str:
         """The plan's name; empty for a study that stock Optuna made."""
-        return str(self.attributes.get(PLAN_ID, ""))
+        return "" if self.source is None else self.source.plan_id
 
     @cached_property
     def file(self) -> StudyFile:
@@ -60,12 +57,12 @@ class StoredStudy:
         Raises:
             UserError: The study was not made by `hpo run`.
         """
-        if not self.is_ours:
+        if self.source is None:
             raise UserError(
                 f"The study {self.name!r} was not made by hpo: it can be listed, shown and "
                 "reported, but not run."
             )
-        return StudyFile.model_validate(self.attributes[STUDY_FILE])
+        return StudyFile.model_validate(self.source.file)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -86,16 +83,22 @@ class StoredStudy:
             pruner=optuna.pruners.NopPruner(),
         )
 
-    def set_attribute(self, key: str, value: Any) -> None:
-        """Change a user attribute of the study."""
-        self.storage.optuna.set_study_user_attr(self.study_id, key, value)
+    def replace_file(self, file: StudyFile) -> None:
+        """Change what the study file says from now on."""
+        text = json.dumps(file.model_dump(mode="json"))
+        with self.storage.write() as connection:
+            connection.execute(
+                update(STUDIES).where(STUDIES.c.plan_id == self.plan_id).values(file=text)
+            )
 
 
 def list_stored(storage: Storage) -> list[StoredStudy]:
     """Every study of a database, oldest first."""
+    studies = storage.optuna.get_all_studies()
+    sources = find_sources(storage.engine, {s._study_id: s.user_attrs for s in studies})  # noqa: SLF001
     return [
-        StoredStudy(storage, study.study_name, study._study_id, study.user_attrs)  # noqa: SLF001
-        for study in storage.optuna.get_all_studies()
+        StoredStudy(storage, study.study_name, study._study_id, sources.get(study._study_id))  # noqa: SLF001
+        for study in studies
     ]
 
 
@@ -105,7 +108,9 @@ def find_stored(storage: Storage, name: str) -> StoredStudy | None:
         study_id = storage.optuna.get_study_id_from_name(name)
     except KeyError:
         return None
-    return StoredStudy(storage, name, study_id, storage.optuna.get_study_user_attrs(study_id))
+    attributes = storage.optuna.get_study_user_attrs(study_id)
+    sources = find_sources(storage.engine, {study_id: attributes})
+    return StoredStudy(storage, name, study_id, sources.get(study_id))
 
 
 def require_stored(storage: Storage, name: str) -> StoredStudy:
@@ -126,17 +131,17 @@ def create_stored(
     storage: Storage,
     name: str,
     directions: Sequence[str],
-    attributes: Mapping[str, Any],
+    source: Source,
     points: Sequence[Point],
 ) -> bool:
-    """Make a study with its attributes and its plan in one transaction.
+    """Make a study with its plan in one transaction.
 
     Returns:
         False when another process made a study of that name at the same moment.
     """
-    plan_id = attributes[PLAN_ID]
     try:
         with storage.write() as connection:
+            forget_plans_without_study(connection)  # SQLite gives their studies' ids again
             connection.execute(insert(models.StudyModel).values(study_name=name))
             study_id = connection.scalar(
                 select(models.StudyModel.study_id).where(models.StudyModel.study_name == name)
@@ -152,13 +157,13 @@ def create_stored(
                 insert(models.StudyUserAttributeModel),
                 [
                     {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
-                    for key, value in attributes.items()
+                    for key, value in source.attributes().items()
                 ],
             )
-            _forget_plans_without_study(connection)
-            connection.execute(insert(PLANS).values(plan_id=plan_id))
+            connection.execute(insert(STUDIES).values(study_id=study_id, **source.row()))
+            connection.execute(insert(PLANS).values(plan_id=source.plan_id))
             if points:
-                connection.execute(insert(POINTS), rows_of(plan_id, points))
+                connection.execute(insert(POINTS), rows_of(source.plan_id, points))
     except IntegrityError:
         return False
     return True
@@ -175,7 +180,7 @@ def delete_stored(study: StoredStudy) -> None:
     study.storage.optuna.delete_study(study.study_id)
     if study.is_ours:
         with study.storage.write() as connection:
-            for table in (POINTS, CURVES, PLANS):
+            for table in OF_A_PLAN:
                 connection.execute(delete(table).where(table.c.plan_id == study.plan_id))
 
 
@@ -197,16 +202,3 @@ def _refuse_live_leases(study: StoredStudy) -> None:
             f"Workers on {', '.join(sorted(hosts.values()))} are at work on {study.name!r}. "
             f"Stop them first: hpo stop {study.name}"
         )
-
-
-def _forget_plans_without_study(connection: Any) -> None:
-    """Remove what studies left behind that another tool deleted."""
-    attribute = models.StudyUserAttributeModel
-    known = {
-        json.loads(text)
-        for text in connection.scalars(select(attribute.value_json).where(attribute.key == PLAN_ID))
-    }
-    stored = set(connection.scalars(select(PLANS.c.plan_id)))
-    for plan_id in stored - known:
-        for table in (POINTS, CURVES, PLANS):
-            connection.execute(delete(table).where(table.c.plan_id == plan_id))

@@ -1,7 +1,7 @@
 """What a report reads from a study: an Optuna study and its curves go in, frozen data comes out.
 
 Everything else in this package works on these records and never touches a database again.
-Studies that stock Optuna made have no ``hpo_*`` attributes; their records leave those fields empty.
+Studies that stock Optuna made have no source and no books; their records leave those fields empty.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import optuna
+
+    from hpo.ledger.points import Book
+    from hpo.ledger.sources import Source
 
 Series = tuple[float, ...]
 
@@ -43,7 +46,12 @@ class Curves:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial as the report sees it; a field that the study does not carry is None or empty."""
+    """One trial as the report sees it; a field that the study does not carry is None or empty.
+
+    What it evaluates (`point` to `seed`) is the ledger's word. A trial of our studies without a
+    point was added from another study to learn from. `fate` is DONE, FAILED, RELEASED (the point
+    went back unharmed) or LOST (its worker was); None while it is at work.
+    """
 
     number: int
     state: str
@@ -56,6 +64,7 @@ class TrialRecord:
     is_feasible: bool = True
     point: int | None = None
     attempt: int | None = None
+    fate: str | None = None
     factor: str | None = None
     level: str | None = None
     replicate: int | None = None
@@ -138,6 +147,8 @@ def read_study(
     study: optuna.Study,
     curves: Mapping[int, Mapping[str, Any]],
     *,
+    source: Source | None = None,
+    books: Mapping[int, Book] | None = None,
     n_planned: int | None = None,
     storage: str = "",
 ) -> StudyRecord:
@@ -146,17 +157,19 @@ def read_study(
     Args:
         study: An Optuna study, freshly loaded.
         curves: Trial number to its curves as they are stored; trials may be missing.
+        source: What the study was made from; None for a study that stock Optuna made.
+        books: Trial number to what the ledger knows of it; warm-started trials are missing.
         n_planned: Evaluations planned, where the caller knows the plan.
         storage: The storage's URL with its password masked.
 
     Returns:
         Plain data; nothing in it refers to the storage any more.
     """
-    attributes = study.user_attrs
-    file = attributes.get("hpo_study")
-    file = file if isinstance(file, Mapping) else {}
+    file = {} if source is None else source.file
+    known = books or {}
     trials = tuple(
-        _read_trial(trial, curves.get(trial.number)) for trial in study.get_trials(deepcopy=False)
+        _read_trial(trial, curves.get(trial.number), known.get(trial.number))
+        for trial in study.get_trials(deepcopy=False)
     )
     directions = tuple(direction.name.lower() for direction in study.directions)
     return StudyRecord(
@@ -164,11 +177,11 @@ def read_study(
         directions=directions,
         metrics=_metrics(study.metric_names, file, trials, len(directions)),
         trials=trials,
-        plan_id=_text(attributes.get("hpo_plan_id")),
+        plan_id="" if source is None else source.plan_id,
         file=file,
-        objective=_text(attributes.get("hpo_objective")),
-        version=_text(attributes.get("hpo_version")),
-        environment=_mapping(attributes.get("hpo_environment")),
+        objective="" if source is None else source.objective,
+        version="" if source is None else source.version,
+        environment={} if source is None else source.environment,
         n_planned=n_planned if n_planned is not None else planned_count(file),
         storage=storage,
     )
@@ -200,8 +213,11 @@ def _metrics(
     return tuple(f"objective {number}" for number in range(n_objectives))
 
 
-def _read_trial(trial: optuna.trial.FrozenTrial, curves: Mapping[str, Any] | None) -> TrialRecord:
+def _read_trial(
+    trial: optuna.trial.FrozenTrial, curves: Mapping[str, Any] | None, book: Book | None
+) -> TrialRecord:
     attributes = trial.user_attrs
+    booked = {} if book is None else vars(book)
     return TrialRecord(
         number=trial.number,
         state=trial.state.name,
@@ -212,12 +228,7 @@ def _read_trial(trial: optuna.trial.FrozenTrial, curves: Mapping[str, Any] | Non
         started=trial.datetime_start,
         ended=trial.datetime_complete,
         is_feasible=all(value <= 0 for value in trial.constraints.values()),
-        point=_integer(attributes.get("point")),
-        attempt=_integer(attributes.get("attempt")),
-        factor=_text(attributes.get("factor")) or None,
-        level=_text(attributes.get("level")) or None,
-        replicate=_integer(attributes.get("replicate")),
-        seed=_integer(attributes.get("seed")),
+        **booked,
         worker=_text(attributes.get("worker")),
         device=_text(attributes.get("device")),
         engine=_text(attributes.get("engine")),
@@ -256,10 +267,6 @@ def _text(value: Any) -> str:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _integer(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _number(value: Any) -> float | None:

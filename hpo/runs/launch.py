@@ -13,12 +13,8 @@ from typing import Any
 from hpo.databases.storage import Storage
 from hpo.errors import UserError
 from hpo.ledger.ledger import new_plan_id
+from hpo.ledger.sources import Source
 from hpo.ledger.stored_study import (
-    ENVIRONMENT,
-    OBJECTIVE,
-    PLAN_ID,
-    STUDY_FILE,
-    VERSION,
     StoredStudy,
     create_stored,
     find_stored,
@@ -89,9 +85,8 @@ def launch(
     text = objective_file.read_text(file.objective, project)
     if find_stored(storage, file.study) is None:
         plan = make_plan(file)
-        if create_stored(
-            storage, file.study, file.directions, _attributes(file, text), plan.points
-        ):
+        source = Source(new_plan_id(), file.model_dump(mode="json"), text, environment())
+        if create_stored(storage, file.study, file.directions, source, plan.points):
             return Launched(require_stored(storage, file.study), is_new=True)
     stored = require_stored(storage, file.study)
     _refuse_other_identity(stored, file)
@@ -109,7 +104,7 @@ def check_objective(stored: StoredStudy, text: str, *, accept: bool) -> str | No
     Raises:
         UserError: It was changed, and the change is not accepted.
     """
-    if stored.attributes.get(OBJECTIVE) == text:
+    if stored.source is not None and stored.source.objective == text:
         return None
     if not accept:
         raise UserError(
@@ -126,7 +121,7 @@ def refuse_second_host(storage: Storage) -> None:
     Raises:
         UserError: Workers of another host hold leases.
     """
-    if not storage.is_sqlite or not storage.has_our_tables:
+    if not storage.is_sqlite or storage.version is None:
         return
     others = {host for machine, host in live_hosts(storage).items() if machine != machine_id()}
     if others:
@@ -134,16 +129,6 @@ def refuse_second_host(storage: Storage) -> None:
             f"Workers on {', '.join(sorted(others))} use {storage.name}, and an SQLite file cannot "
             "be shared between hosts. Use PostgreSQL: --storage postgresql+psycopg://..."
         )
-
-
-def _attributes(file: StudyFile, text: str) -> dict[str, Any]:
-    return {
-        PLAN_ID: new_plan_id(),
-        STUDY_FILE: file.model_dump(mode="json"),
-        OBJECTIVE: text,
-        VERSION: _version("hpo-service"),
-        ENVIRONMENT: environment(),
-    }
 
 
 def environment() -> dict[str, str]:
@@ -207,5 +192,5 @@ def _extend(stored: StoredStudy, file: StudyFile, n_trials: int | None) -> tuple
     if n_added:
         notes.append(f"{n_added} points were added; the plan has {len(plan.points)} now.")
     if wanted != before:
-        stored.set_attribute(STUDY_FILE, wanted.model_dump(mode="json"))
+        stored.replace_file(wanted)
     return tuple(notes)

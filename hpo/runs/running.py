@@ -105,7 +105,7 @@ def already_ended(stored: StoredStudy) -> Finished | None:
     if counts.free == 0 and counts.leased == 0:
         ending = Ending(Why.COMPLETE, how_points_ended(counts), counts)
         return Finished(ending, standing, 0.0, can_go_on=False)
-    reason = limits.reached(stored.file, stored.optuna_study())
+    reason = _limit_reached(stored)
     if reason is None:
         return None
     return Finished(Ending(Why.LIMIT, reason, counts), standing, 0.0, can_go_on=False)
@@ -121,8 +121,12 @@ def end_of_run(stored: StoredStudy, ending: Ending, started: float) -> Finished:
     """
     elapsed_s = time.monotonic() - started
     standing = read_standing(stored)
-    is_limited = limits.reached(stored.file, stored.optuna_study()) is not None
+    is_limited = _limit_reached(stored) is not None
     return Finished(ending, standing, elapsed_s, can_go_on=not is_limited)
+
+
+def _limit_reached(stored: StoredStudy) -> str | None:
+    return limits.reached(stored.file, stored.optuna_study(), stored.ledger.trial_numbers)
 
 
 def supervise(

@@ -40,11 +40,9 @@ class Standing:
 def read_standing(stored: StoredStudy) -> Standing:
     """Read it anew; trials that were finished when they were last read cost next to nothing."""
     counts = stored.ledger.counts()
-    trials = [
-        trial
-        for trial in stored.optuna_study().get_trials(deepcopy=False)
-        if "point" in trial.user_attrs
-    ]
+    found = stored.optuna_study().get_trials(deepcopy=False)
+    ours = stored.ledger.trial_numbers()
+    trials = [trial for trial in found if trial.number in ours]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     directions = [direction.name.lower() for direction in stored.directions]
     return Standing(

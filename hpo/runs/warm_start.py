@@ -36,7 +36,9 @@ def warm_start(target: StoredStudy, source: StoredStudy) -> tuple[int, int]:
             f"{source.name!r} differ."
         )
     study = target.optuna_study()
-    known = {trial.user_attrs.get(MARK) for trial in study.get_trials(deepcopy=False)}
+    ours = target.ledger.trial_numbers()
+    learnt = (t for t in study.get_trials(deepcopy=False) if t.number not in ours)
+    known = {trial.user_attrs.get(MARK) for trial in learnt}
     finished = source.optuna_study().get_trials(
         deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
     )

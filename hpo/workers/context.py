@@ -101,9 +101,7 @@ def _known_file(trial: optuna.trial.BaseTrial) -> StudyFile | None:
     known = getattr(trial, "study_file", None)  # a worker has read it once
     if known is not None:
         return cast("StudyFile", known)
-    from hpo.ledger.stored_study import STUDY_FILE
-    from hpo.study_files.study_file import StudyFile
+    from hpo.ledger.sources import file_of
 
     study = getattr(trial, "study", None)
-    stored = None if study is None else study.user_attrs.get(STUDY_FILE)
-    return None if stored is None else StudyFile.model_validate(stored)
+    return None if study is None else file_of(study)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
 
 
-def reached(file: StudyFile, study: optuna.Study) -> str | None:
+def reached(
+    file: StudyFile, study: optuna.Study, numbers: Callable[[], Container[int]]
+) -> str | None:
     """The limit of the study file that the trials have reached, in words; None while there is none.
 
     Args:
         file: `target`, `max_epochs_total` and `stop_when_stalled` are looked at.
-        study: Its finished trials, and the direction.
+        study: Its finished trials.
+        numbers: Asked for the numbers of those trials that evaluate points.
     """
     if file.target is None and file.max_epochs_total is None and file.stop_when_stalled is None:
         return None
-    trials = [
-        trial
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and "point" in trial.user_attrs
-    ]
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    ours = numbers()
+    trials = [trial for trial in finished if trial.number in ours]
     return _target(file, trials) or _epochs(file.max_epochs_total, trials) or _stalled(file, trials)
 
 

@@ -258,7 +258,7 @@ class Worker:
         reason = (
             "the objective ended the study"
             if study.is_stop_wanted
-            else limits.reached(self._file, study)
+            else limits.reached(self._file, study, self._ledger.trial_numbers)
         )
         if reason is not None:
             self._ledger.request_stop(reason)

@@ -12,7 +12,7 @@ import optuna_dashboard
 import pytest
 
 from hpo.databases.storage import Storage, open_storage
-from hpo.databases.tables import CURVES
+from hpo.databases.tables import CURVES, POINTS, STUDIES, TRIALS
 from hpo.errors import UserError
 from hpo.publish import publish
 from tests.reporting import made_article
@@ -22,7 +22,7 @@ from .conftest import add_trial
 
 def store_article(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Store the article's design, filled with made-up values, as hpo would have left it."""
-    monkeypatch.setattr(made_article, "read_study", lambda study, curves, **_: (study, curves))
+    monkeypatch.setattr(made_article, "read_made", lambda study, curves, **_: (study, curves))
     made = cast("Any", made_article.make_article(replicates=2))
     study, curves = cast("tuple[optuna.Study, dict[int, Any]]", made)
     optuna.copy_study(
@@ -30,13 +30,28 @@ def store_article(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
         from_storage=study._storage,
         to_storage=storage.optuna,
     )
-    plan = study.user_attrs["hpo_plan_id"]
-    rows = [
-        {"plan_id": plan, "trial_number": number, "curves": json.dumps(series)}
-        for number, series in curves.items()
-    ]
+    plan = {"plan_id": study.user_attrs["hpo_plan_id"]}
+    source = {
+        "file": json.dumps(study.user_attrs["hpo_study"]),
+        "objective": "",
+        "environment": "{}",
+    }
+    rows: dict[Any, list[dict[str, Any]]] = {
+        STUDIES: [{"study_id": storage.optuna.get_study_id_from_name(study.study_name), **source}],
+        CURVES: [{"trial_number": n, "curves": json.dumps(c)} for n, c in curves.items()],
+        POINTS: [
+            {"number": t.number, "state": "DONE", "attempt": 1, "lost": 0}
+            | {key: t.user_attrs.get(key) for key in ("factor", "level", "replicate", "seed")}
+            for t in study.trials
+        ],
+        TRIALS: [
+            {"point": t.number, "attempt": 1, "number": t.number, "fate": "DONE"}
+            for t in study.trials
+        ],
+    }
     with storage.write() as connection:
-        connection.execute(CURVES.insert(), rows)
+        for table, found in rows.items():
+            connection.execute(table.insert(), [{**plan, **row} for row in found])
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
-from hpo.reporting.records import StudyRecord, read_study
+from hpo.reporting.records import StudyRecord
 from hpo.spaces.parameters import label_of
 
-from .made_studies import TrialPlan, make_curves, make_study, ours
+from .made_studies import TrialPlan, make_curves, make_study, ours, read_made
 
 ARTICLE_VARY: dict[str, dict[str, dict[str, Any]]] = {
     "hidden_layers": {
@@ -82,7 +82,7 @@ def make_article(
             clock[worker] += plan.run_time_s + 1
             plans.append(plan)
     study = make_study(plans, name=name, attributes=ours(article_file(replicates)))
-    return read_study(study, curves)
+    return read_made(study, curves)
 
 
 def article_file(replicates: int) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
-from hpo.reporting.records import StudyRecord, read_study
+from hpo.reporting.records import StudyRecord
 
-from .made_studies import TrialPlan, make_curves, make_study, ours
+from .made_studies import TrialPlan, make_curves, make_study, ours, read_made
 
 SEARCH_SPACE: dict[str, BaseDistribution] = {
     "hidden_layers": CategoricalDistribution(["128", "128-64-64", "256-128-128-64-64"]),
@@ -61,7 +61,7 @@ def make_search(
     study = make_study(
         plans, name=name, attributes=ours(search_file(name, n_trials)) if by_hpo else None
     )
-    return read_study(study, curves)
+    return read_made(study, curves)
 
 
 def search_file(name: str, n_trials: int) -> dict[str, Any]:
@@ -132,4 +132,4 @@ def make_front(n_trials: int = 40, *, n_objectives: int = 2) -> StudyRecord:
             )
         )
     directions = ("minimize", "minimize", "maximize")[:n_objectives]
-    return read_study(make_study(plans, name="front", directions=directions), {})
+    return read_made(make_study(plans, name="front", directions=directions), {})

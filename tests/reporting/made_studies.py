@@ -1,4 +1,4 @@
-"""Small synthetic studies with the attributes that hpo writes, to be read by reports."""
+"""Small synthetic studies as hpo would have left them, to be read by reports."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+
+from hpo.ledger.points import Book
+from hpo.ledger.sources import Source
+from hpo.reporting.records import StudyRecord, read_study
 
 START = datetime(2026, 3, 1, 12, 0, 0)
 
@@ -73,9 +77,34 @@ def ours(file: Mapping[str, Any]) -> dict[str, Any]:
         "hpo_plan_id": "0123456789abcdef",
         "hpo_study": dict(file),
         "hpo_objective": "def objective(trial):\n    return 0.0\n",
-        "hpo_version": "0.1.0",
-        "hpo_environment": {"python": "3.11.4", "torch": "2.14.1", "optuna": "5.0.0"},
+        "hpo_environment": {"python": "3.11.4", "torch": "2.14.1", "hpo-service": "0.1.0"},
     }
+
+
+def read_made(
+    study: optuna.Study, curves: Mapping[int, Mapping[str, Any]], *, storage: str = ""
+) -> StudyRecord:
+    """The record of a synthetic study; its attributes say what the ledger would know of it."""
+    ours = study.user_attrs
+    names = ("hpo_plan_id", "hpo_study", "hpo_objective", "hpo_environment")
+    source = Source(*(ours[name] for name in names)) if "hpo_plan_id" in ours else None
+    books = {
+        t.number: _book(t)
+        for t in study.trials
+        if "point" in t.user_attrs or (source and "warm_start" not in t.user_attrs)
+    }
+    return read_study(study, curves, source=source, books=books, storage=storage)
+
+
+def _book(trial: FrozenTrial) -> Book:
+    made = trial.user_attrs
+    fate = "FAILED" if trial.state == TrialState.FAIL else "DONE"
+    return Book(
+        point=made.get("point", trial.number),
+        attempt=made.get("attempt", 1),
+        fate=made.get("fate", fate) if trial.state.is_finished() else None,
+        **{key: made.get(key) for key in ("factor", "level", "replicate", "seed")},
+    )
 
 
 def make_curves(

@@ -5,10 +5,9 @@ from typing import Any
 from optuna.trial import TrialState
 
 from hpo.reporting.design import Design, read_design
-from hpo.reporting.records import read_study
 
 from .made_article import make_article
-from .made_studies import TrialPlan, make_study, ours
+from .made_studies import TrialPlan, make_study, ours, read_made
 
 FILE: dict[str, Any] = {
     "method": "controlled",
@@ -26,7 +25,7 @@ def run(level: str | None, replicate: int, value: float | None = 0.5, **more: An
 
 
 def design_of(*plans: TrialPlan) -> Design:
-    return read_design(read_study(make_study(list(plans), attributes=ours(FILE)), {}))
+    return read_design(read_made(make_study(list(plans), attributes=ours(FILE)), {}))
 
 
 def outcomes(design: Design, factor: int, level: int) -> list[str]:

@@ -17,14 +17,14 @@ from hpo.reporting.figures.effects import axis_limit, gather_effects
 from hpo.reporting.figures.search import comparable, gather_lines, plot_comparison
 from hpo.reporting.figures.stock import MAX_LINES, chosen_trials
 from hpo.reporting.figures.style import figure_id, label, log_ticks, spread_indices
-from hpo.reporting.records import StudyRecord, read_study
+from hpo.reporting.records import StudyRecord
 from hpo.reporting.summary import summarize
 from hpo.reporting.trials import best_trials
 from hpo.reporting.units import PERCENT, PLAIN
 
 from .made_article import make_article
 from .made_searches import make_front, make_search
-from .made_studies import TrialPlan, make_study, ours
+from .made_studies import TrialPlan, make_study, ours, read_made
 
 
 def n_points(figure: Any) -> int:
@@ -78,7 +78,7 @@ def test_importances_of_a_maximized_objective_are_those_of_its_best_trials() -> 
         for n in range(30)
     ]
     study = make_study(plans, directions=("maximize", "minimize"))
-    for trace in study_figures(read_study(study, {}))["importances"].data:
+    for trace in study_figures(read_made(study, {}))["importances"].data:
         values = dict(zip(trace.y, trace.x, strict=True))
         assert values["good"] > 0.9 > values["idle"]
 
@@ -104,7 +104,7 @@ def test_published_figures_stay_small(large: StudyRecord) -> None:
 def test_a_study_with_hardly_any_data_has_the_figures_that_it_can_fill(
     plans: list[TrialPlan],
 ) -> None:
-    for figure in study_figures(read_study(make_study(plans), {})).values():
+    for figure in study_figures(read_made(make_study(plans), {})).values():
         json.loads(figure.to_json())
 
 
@@ -122,7 +122,7 @@ def test_a_users_markup_is_text_in_every_label_of_every_figure() -> None:
         for number in range(6)
     ]
     study = make_study(plans, name=evil)
-    figures = study_figures(read_study(study, {}))
+    figures = study_figures(read_made(study, {}))
     assert len(figures) >= 5
     for name, figure in figures.items():
         text = figure.to_json()
@@ -168,7 +168,7 @@ def test_a_single_epoch_is_seen_as_points() -> None:
         TrialPlan(0.9, attributes={"replicate": 0}),
         TrialPlan(0.9, attributes={"replicate": 0, "factor": "a", "level": "2"}),
     ]
-    record = read_study(make_study(plans, attributes=ours(file)), {0: curves, 1: curves})
+    record = read_made(make_study(plans, attributes=ours(file)), {0: curves, 1: curves})
     traces = study_figures(record)["factor-a"].data
     assert len(traces) == 4
     assert {trace.mode for trace in traces} == {"lines+markers"}
@@ -223,7 +223,7 @@ def test_studies_of_one_metric_and_direction_are_compared() -> None:
 
 def test_studies_that_tell_no_epochs_are_compared_over_trials() -> None:
     plans = [TrialPlan(n / 10, start_s=20.0 * n) for n in range(4)]
-    records = [read_study(make_study(plans, name=name), {}) for name in ("a", "b")]
+    records = [read_made(make_study(plans, name=name), {}) for name in ("a", "b")]
     figure = plot_comparison(records, over="epochs")
     assert figure is not None
     assert figure.layout.xaxis.title.text == "trials ended"

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from hpo.reporting.progress import best_so_far, busy_seconds, pruning
-from hpo.reporting.records import StudyRecord, TrialRecord, read_study
+from hpo.reporting.records import StudyRecord, TrialRecord
 
-from .made_studies import START, TrialPlan, make_study
+from .made_studies import START, TrialPlan, make_study, read_made
 
 
 def steps(n: int, last: float = 0.5) -> dict[int, float]:
@@ -18,7 +18,7 @@ def steps(n: int, last: float = 0.5) -> dict[int, float]:
 
 
 def record_of(*plans: TrialPlan, direction: str = "maximize") -> StudyRecord:
-    return read_study(make_study(list(plans), directions=(direction,)), {})
+    return read_made(make_study(list(plans), directions=(direction,)), {})
 
 
 def ran(start_s: float, end_s: float) -> TrialRecord:

@@ -12,12 +12,12 @@ from optuna.trial import TrialState
 
 from hpo.control_characters import visible
 from hpo.errors import MissingPackage, UserError
-from hpo.reporting.records import StudyRecord, read_study
+from hpo.reporting.records import StudyRecord
 from hpo.reporting.report import report_data, report_html, write_pngs, write_report
 
 from .made_article import make_article
 from .made_searches import make_front, make_search
-from .made_studies import TrialPlan, make_study, ours
+from .made_studies import TrialPlan, make_study, ours, read_made
 
 MEGABYTE = 1_000_000
 
@@ -65,8 +65,12 @@ def poisoned(evil: str) -> StudyRecord:
         )
         for number in range(4)
     ]
-    study_attributes = {**ours(file), "hpo_objective": evil, "hpo_version": evil}
-    return read_study(make_study(plans, name=evil, attributes=study_attributes), {}, storage=evil)
+    study_attributes = {
+        **ours(file),
+        "hpo_objective": evil,
+        "hpo_environment": {"hpo-service": evil},
+    }
+    return read_made(make_study(plans, name=evil, attributes=study_attributes), {}, storage=evil)
 
 
 def test_the_page_needs_nothing_from_outside() -> None:
@@ -174,7 +178,7 @@ def test_several_objectives_show_the_front_as_a_table() -> None:
 
 
 def test_a_study_without_trials_has_a_page() -> None:
-    assert "No trial has finished." in Page(report_html([read_study(make_study([]), {})])).text
+    assert "No trial has finished." in Page(report_html([read_made(make_study([]), {})])).text
 
 
 def test_plotly_stands_in_the_page_once() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hpo.reporting.design import Level, Run, read_design
-from hpo.reporting.records import StudyRecord, TrialRecord, read_study
+from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.summary import (
     Summary,
     best_values,
@@ -21,7 +21,7 @@ from hpo.reporting.summary import (
 )
 
 from .made_article import make_article
-from .made_studies import TrialPlan, make_study, ours
+from .made_studies import TrialPlan, make_study, ours, read_made
 
 VALUES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=12)
 
@@ -56,7 +56,7 @@ def controlled(table: dict[str, list[float | None]], **more: Any) -> StudyRecord
     ]
     direction = more.get("direction", "maximize")
     study = make_study(plans, directions=(direction,), attributes=ours(file))
-    return read_study(study, {})
+    return read_made(study, {})
 
 
 def summary_of(table: dict[str, list[float | None]], **more: Any) -> Summary:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from hpo.reporting.records import StudyRecord, TrialRecord, read_study
+from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.trials import (
     best_settings,
     best_trials,
@@ -20,11 +20,11 @@ from hpo.reporting.trials import (
 )
 
 from .made_searches import make_search
-from .made_studies import TrialPlan, make_study
+from .made_studies import TrialPlan, make_study, read_made
 
 
 def record_of(*plans: TrialPlan, directions: tuple[str, ...] = ("maximize",)) -> StudyRecord:
-    return read_study(make_study(list(plans), directions=directions), {})
+    return read_made(make_study(list(plans), directions=directions), {})
 
 
 def test_only_a_finished_trial_can_be_the_best() -> None:
@@ -51,7 +51,7 @@ def test_the_pareto_front_is_optunas(
     values: list[tuple[int, ...]], directions: tuple[str, ...]
 ) -> None:
     study = make_study([TrialPlan(tuple(map(float, v))) for v in values], directions=directions)
-    front = {trial.number for trial in best_trials(read_study(study, {}))}
+    front = {trial.number for trial in best_trials(read_made(study, {}))}
     assert front == {trial.number for trial in study.best_trials}
 
 

@@ -14,11 +14,12 @@ from hpo.cli import _exit_code
 from hpo.databases.storage import open_storage
 from hpo.ledger.stored_study import require_stored
 from hpo.reporting.notes import trial_note
-from hpo.reporting.records import StudyRecord, read_study
+from hpo.reporting.records import StudyRecord
 from hpo.reporting.report import report_html
 from hpo.reporting.texts import commands
 from hpo.reporting.trials import best_settings, best_trials
 from hpo.reporting.usage import usage
+from hpo.stored_record import read_stored
 from hpo.workers.context import DEVICE_VARIABLE
 
 from .made_searches import make_search
@@ -65,7 +66,7 @@ def run_study(
     assert _exit_code(["run", "s.yaml", "--workers", "1"]) == 0
     storage = open_storage("sqlite:///hpo.db", read_only=True)
     try:
-        return read_study(require_stored(storage, "s").optuna_study(), {})
+        return read_stored(require_stored(storage, "s"))
     finally:
         storage.close()
 

@@ -110,8 +110,6 @@ def _memory(record: StudyRecord) -> str:
 
 def _versions(record: StudyRecord) -> str:
     told = dict(record.environment)
-    if record.version and "hpo-service" not in told:
-        told = {"hpo": record.version, **told}
     if not told:
         return "not recorded"
     return ", ".join(f"{name} {version}" for name, version in told.items())
