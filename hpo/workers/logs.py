@@ -6,7 +6,12 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+from hpo.control_characters import visible
+from hpo.streams import GuardedStream
 
 LOG_FOLDER = "hpo-logs"
 TRIAL_TITLE = "--- trial "  # begins the part of a worker's log that belongs to a trial
@@ -35,16 +40,43 @@ def trial_log(project: Path, study: str, worker: str, number: int) -> list[str]:
 
 
 def redirect_output(log: Path) -> None:
-    """Point standard output and error, of libraries too, at the worker's log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    """Point standard output and error, of libraries too, at the worker's log.
+
+    Where the log cannot be opened or written, its disk may be full, that is said once on what was
+    standard error until now, and the worker goes on without it.
+    """
+    complain = _complaint_of(log, os.dup(2))
     sys.stdout.flush()
     sys.stderr.flush()
-    opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError as error:
+        complain(error)
+        opened = os.open(os.devnull, os.O_WRONLY)
     for standard in (1, 2):
         os.dup2(opened, standard)
     os.close(opened)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout = GuardedStream(sys.stdout, complain)
+    sys.stderr = GuardedStream(sys.stderr, complain)
+
+
+def _complaint_of(log: Path, terminal: int) -> Callable[[OSError], None]:
+    """Says once, on an open file, that the log cannot be written."""
+    is_said = False
+
+    def complain(error: OSError) -> None:
+        nonlocal is_said
+        if is_said:
+            return
+        is_said = True
+        text = f"{log} cannot be written: {error.strerror}. The worker goes on without its log."
+        with suppress(OSError):
+            os.write(terminal, f"{visible(text)}\n".encode())
+
+    return complain
 
 
 def _folder_name(study: str) -> str:
