@@ -33,7 +33,7 @@ def objective(trial: optuna.Trial) -> float | tuple[float, ...]:
                 trial.set_user_attr("reason", "diverged")
                 raise optuna.TrialPruned
             last = epoch
-            report(trial, epoch)
+            report(trial, epoch, is_last=epoch.epoch == settings.epochs)
     finally:
         hpo.keep_curves(trial, training.curves)
     if hpo.wants_weights(trial):
@@ -46,12 +46,15 @@ def objective(trial: optuna.Trial) -> float | tuple[float, ...]:
     )
 
 
-def report(trial: optuna.Trial, epoch: EpochMetrics) -> None:
-    """Report an epoch and prune; Optuna has neither for several objective values."""
+def report(trial: optuna.Trial, epoch: EpochMetrics, *, is_last: bool) -> None:
+    """Report an epoch and prune; Optuna has neither for several objective values.
+
+    After the last epoch nothing is left to save: the trial is complete, however good it is.
+    """
     if len(trial.study.directions) > 1:
         return
     trial.report(epoch.evaluation_accuracy, step=epoch.epoch)
-    if trial.should_prune():
+    if not is_last and trial.should_prune():
         raise optuna.TrialPruned
 
 

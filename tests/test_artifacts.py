@@ -84,6 +84,29 @@ def test_a_folder_that_cannot_be_written_costs_no_trial(
     assert "The files of trial 0 are not kept" in caplog.text
 
 
+def test_columns_of_unequal_length_and_tied_weights_are_kept(tmp_path: Path) -> None:
+    keeper = ArtifactKeeper(study_file(tmp_path, artifacts="kept"), tmp_path)
+    study = optuna.create_study()
+    trial, tied = study.ask(), torch.ones(2, 2)
+    curves = {"epochs": {"epoch": [1, 2], "train_loss": [0.5]}}
+    keeper.keep(trial, [1.0], {"encoder": tied, "decoder": tied.T}, curves)
+    metas = get_all_artifact_meta(study_or_trial=trial, storage=study._storage)
+    paths = {meta.filename: download(tmp_path, meta) for meta in metas}
+    assert set(load_file(paths["weights.safetensors"])) == {"encoder", "decoder"}
+    assert paths["curves.csv"].read_text().split() == ["epoch,train_loss", "1,0.5", "2,"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "curves"), [({"w": "no tensor"}, None), (None, {"epochs": {"epoch": 5}})]
+)
+def test_files_that_cannot_be_made_cost_no_trial(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, weights: Any, curves: Any
+) -> None:
+    keeper = ArtifactKeeper(study_file(tmp_path, artifacts="kept"), tmp_path)
+    keeper.keep(optuna.create_study().ask(), [1.0], weights, curves)
+    assert "The files of trial 0 are not kept" in caplog.text
+
+
 def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
     keeper = ArtifactKeeper(study_file(tmp_path), tmp_path)
     trial = optuna.create_study().ask()

@@ -27,7 +27,8 @@ def test_an_objective_is_imported_with_its_neighbours(project: Path) -> None:
         ("objective.py:objectiv", "has no function 'objectiv'. Did you mean 'objective'?"),
         ("raises.py:f", "raises.py:2: ZeroDivisionError: division by zero"),
         ("syntax.py:f", "syntax.py:1: SyntaxError"),
-        ("leaves.py:f", "leaves.py:1: SystemExit"),
+        ("leaves.py:f", "leaves.py:1: SystemExit: bye"),
+        ("interrupts.py:f", "interrupts.py:1: KeyboardInterrupt"),
     ],
 )
 def test_an_objective_that_cannot_be_used_is_refused_with_its_place(
@@ -36,6 +37,7 @@ def test_an_objective_that_cannot_be_used_is_refused_with_its_place(
     (project / "raises.py").write_text("x = 1\ny = x / 0\n")
     (project / "syntax.py").write_text("def f(:\n")
     (project / "leaves.py").write_text("raise SystemExit('bye')\n")
+    (project / "interrupts.py").write_text("raise KeyboardInterrupt\n")
     with pytest.raises(ObjectiveError) as error:
         load(reference, project)
     assert said in str(error.value)

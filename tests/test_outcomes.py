@@ -27,6 +27,7 @@ def test_infinity_is_a_result_as_in_optuna() -> None:
         (None, "must return a number, but returned None"),
         ("0.9", "must return a number, but returned '0.9'"),
         (float("nan"), "must return a number that is not NaN, but returned nan"),
+        (10**400, "must return a number that a float can hold, but returned 1000"),
         ((1.0, 2.0), "must return 1 value(s), but returned (1.0, 2.0)"),
         (1 + 2j, "must return a number"),
         (np.zeros(3), "must return a number"),

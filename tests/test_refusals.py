@@ -18,7 +18,7 @@ Check = Callable[[Mapping[str, Any]], object]
 
 
 def faults(file: StudyFile, check: Check) -> list[Fault]:
-    objective = LoadedObjective(lambda trial: 0.0, check, None)
+    objective = LoadedObjective(Path("objective.py"), lambda trial: 0.0, check, None)
     return faults_of(file, check_settings(objective, settings_to_check(make_plan(file))), None)
 
 

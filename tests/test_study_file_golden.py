@@ -27,7 +27,7 @@ SPACES = """mlp:
   activation: {choices: [relu, tanh]}
 """
 METRICS = ("accuracy", "parameters", "seconds")
-TRAINER = LoadedObjective(lambda trial: 0.0, MLPSettings.from_mapping, None)
+TRAINER = LoadedObjective(Path("objective.py"), lambda trial: 0.0, MLPSettings.from_mapping, None)
 Case = dict[str, str]
 
 

@@ -35,8 +35,8 @@ from hpo.ledger.points import (
 )
 
 if TYPE_CHECKING:
-    from optuna import Trial
     from optuna.distributions import BaseDistribution
+    from optuna.trial import BaseTrial
 
     from hpo.databases.storage import Storage
     from hpo.plan import Point
@@ -96,7 +96,7 @@ class Ledger:
         with self.storage.engine.begin() as connection:
             return connection.execute(statement).rowcount == 1
 
-    def finish(self, trial: Trial, claim: Claim, outcome: Outcome) -> None:
+    def finish(self, trial: BaseTrial, claim: Claim, outcome: Outcome) -> None:
         """Tell a trial's result and close its point; repeated safely when the database goes away.
 
         Raises:
@@ -110,7 +110,7 @@ class Ledger:
                 raise
 
     @patient
-    def _tell(self, trial: Trial, claim: Claim, outcome: Outcome) -> None:
+    def _tell(self, trial: BaseTrial, claim: Claim, outcome: Outcome) -> None:
         close = Close(self.plan_id, claim, outcome, trial.number)
         try:
             with self.storage.backend.alongside(close):

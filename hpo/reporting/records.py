@@ -256,7 +256,10 @@ def _read_curves(curves: Mapping[str, Any]) -> Curves:
 
 def _equal_lengths(series: Mapping[str, Any], names: Sequence[str]) -> list[Series]:
     """The named series cut to the shortest that is present; a value that is no number is NaN."""
-    found = [tuple(_number_or_nan(value) for value in series.get(name) or ()) for name in names]
+    columns = [series.get(name) for name in names]
+    found = [
+        tuple(map(_number_or_nan, column)) if isinstance(column, list) else () for column in columns
+    ]
     shortest = min((len(values) for values in found if values), default=0)
     return [values[:shortest] for values in found]
 
@@ -272,7 +275,10 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
 
 
 def _number_or_nan(value: Any) -> float:

@@ -18,7 +18,7 @@ from hpo.runs.running import Finished, end_of_run
 from hpo.runs.standing import how_points_ended
 from hpo.runs.supervisor import STOPPED_BY_USER, Ending, RunOptions, Why, trial_lost
 from hpo.workers.devices import Slot, thread_environment
-from hpo.workers.leases import STOP
+from hpo.workers.leases import STOP, StopTrial
 from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import identify
 from hpo.workers.worker import Job, work
@@ -48,8 +48,7 @@ def run_here(
         try:
             with WATCHER.adopting():
                 work(job, lambda event: on_event({**event, **who}), commands)
-        except KeyboardInterrupt:
-            asked.append((Why.INTERRUPTED, "interrupted"))
+        except StopTrial:
             reap_worker(ledger, job.worker.name, "interrupted", file.retries, is_loss=False)
     counts = ledger.counts()
     stop = ledger.stop_requested(since)
@@ -74,7 +73,7 @@ def _stopping(
 
     def interrupted(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if asked:
-            raise KeyboardInterrupt
+            raise StopTrial("interrupted")  # no KeyboardInterrupt: an objective can raise its own
         stop(Why.INTERRUPTED, "interrupted")
 
     timer = threading.Timer(

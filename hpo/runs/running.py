@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hpo.errors import FileFaults, HpoError
+from hpo.errors import FileFaults, HpoError, ObjectiveError
 from hpo.ledger.stored_study import StoredStudy
 from hpo.plan import Plan, make_plan
 from hpo.runs.launch import Launched
@@ -18,7 +18,7 @@ from hpo.runs.supervisor import Ending, RunOptions, Supervisor, Why
 from hpo.study_files.refusals import Refusal, faults_of
 from hpo.study_files.study_file import StudyFile
 from hpo.workers import devices, limits, objective_file
-from hpo.workers.children import call_in_child
+from hpo.workers.children import ChildEnded, call_in_child
 from hpo.workers.fork_server import prepare_for
 
 N_CHECKED = 2000  # planned settings that the objective's `check` is asked about
@@ -68,9 +68,14 @@ def check(file: StudyFile, project: Path, on_wait: Callable[[], None]) -> Plan:
     prepare_for(file, project)
     plan = make_plan(file)
     asked = settings_to_check(plan)
-    refusals, measured = call_in_child(
-        _ask_objective, file.objective, project, asked, on_wait=on_wait
-    )
+    try:
+        refusals, measured = call_in_child(
+            _ask_objective, file.objective, project, asked, on_wait=on_wait
+        )
+    except ChildEnded as child:
+        raise ObjectiveError(
+            f"{file.objective}: its process {child} as it was imported, or as it checked settings."
+        ) from None
     faults = faults_of(file, refusals, measured)
     if faults:
         raise FileFaults(faults)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.errors import Fault, HpoError, SettingsFaults
+from hpo.plain import describe, plain_text
 from hpo.spaces.parameters import label_of, same
 from hpo.study_files.study_file import StudyFile
 from hpo.yaml_files.faults import Path, shown, unknown
@@ -44,8 +45,8 @@ def read_refusal(settings: Mapping[str, Any], error: Exception) -> Iterator[Refu
         for path, text in error.faults:
             yield Refusal(settings, path, text)
         return
-    is_plain = isinstance(error, ValueError | HpoError) and str(error)
-    text = str(error) if is_plain else _with_type(error)
+    said = plain_text(error) if isinstance(error, ValueError | HpoError) else ""
+    text = said or describe(error)
     key = getattr(error, "key", None)
     named = [name for name in settings if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
     if not isinstance(key, str):
@@ -162,10 +163,6 @@ def _nameless(refusals: Sequence[Refusal]) -> str:
         listed = f"{listed[:_LONGEST_LIST]}..."
     more = f" It refuses {others} more of those that were tried." if others else ""
     return f"the objective refuses the settings {{{listed}}}: {first.message}{more}"
-
-
-def _with_type(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _of(settings: Mapping[str, Any], key: str) -> str:

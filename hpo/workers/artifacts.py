@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ class ArtifactKeeper:
                     return
                 for path in files:
                     upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
-        except OSError as error:
+        except Exception as error:
             _logger.warning("The files of trial %d are not kept: %s", trial.number, error)
 
 
@@ -84,13 +85,16 @@ def _write(
     if weights is not None:
         from safetensors.torch import save_file
 
-        save_file({n: t.contiguous() for n, t in weights.items()}, folder / WEIGHTS)
+        # Cloned, because a file has no room for tensors that share their memory.
+        cloned = {name: tensor.contiguous().clone() for name, tensor in weights.items()}
+        save_file(cloned, folder / WEIGHTS)
         written.append(folder / WEIGHTS)
-    if curves is not None and "epochs" in curves:
+    epochs = None if curves is None else curves.get("epochs")
+    if epochs:
         with (folder / CURVES).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(curves["epochs"])
-            writer.writerows(zip(*curves["epochs"].values(), strict=True))
+            writer.writerow(epochs)
+            writer.writerows(zip_longest(*epochs.values(), fillvalue=""))
         written.append(folder / CURVES)
     return written
 

@@ -29,6 +29,10 @@ LEAVE_S = 2.0  # how long a child that is done may take to end: a thread may kee
 _UNKNOWN = 255  # the exit code of a child whose fork server is gone
 
 
+class ChildEnded(HpoError):
+    """A child process ended before it had an answer; the message says how."""
+
+
 def start_child(function: Callable[..., None], *args: Any) -> ForkServerProcess:
     """Fork a child that calls a function of ours, and leads a session of its own.
 
@@ -99,7 +103,8 @@ def call_in_child(
     `on_wait` is called once if that takes long: the fork server may be preparing itself still.
 
     Raises:
-        HpoError: What the function raised, of the same class; or a process died.
+        ChildEnded: The child ended before it had an answer.
+        HpoError: What the function raised, of the same class; or the fork server died.
     """
     reminder = threading.Timer(PATIENCE_S, on_wait)
     reminder.start()
@@ -126,9 +131,12 @@ def _ask_child(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[boo
         kill_child(process)
         process.join()
         ours.close()
-    if answer is None:
-        raise HpoError(f"A child process had no answer: it {how_child_ended(process)}.")
-    return answer
+    if answer is not None:
+        return answer
+    how = how_child_ended(process)
+    if has_lost_server(process):
+        raise HpoError(f"A child process had no answer: it {how}.")
+    raise ChildEnded(how)
 
 
 def _answer(pipe: Connection, function: Callable[..., Any], args: tuple[Any, ...]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from hpo.errors import UserError
+from hpo.plain import plain_data
 
 if TYPE_CHECKING:
     import optuna
@@ -72,12 +73,19 @@ def keep_curves(trial: optuna.trial.BaseTrial, curves: Mapping[str, Any]) -> Non
 
     Args:
         trial: The running trial.
-        curves: JSON data; `hpo report` draws `epochs` and `batches` as the trainer makes them.
+        curves: JSON data, in which numpy's numbers and arrays are welcome; `hpo report` draws
+            `epochs` and `batches` as the trainer makes them.
+
+    Raises:
+        TypeError: The curves are something else.
     """
+    if not isinstance(curves, Mapping):
+        raise TypeError(f"hpo.keep_curves takes curves by name, but got a {_type(curves)}.")
+    kept = plain_data(dict(curves), "hpo.keep_curves: the curves")
     if hasattr(trial, "curves"):
-        trial.curves = dict(curves)
+        trial.curves = kept
     else:
-        trial.set_user_attr("curves", dict(curves))
+        trial.set_user_attr("curves", kept)
 
 
 def keep_weights(trial: optuna.trial.BaseTrial, weights: Mapping[str, Any]) -> None:
@@ -86,7 +94,18 @@ def keep_weights(trial: optuna.trial.BaseTrial, weights: Mapping[str, Any]) -> N
     Args:
         trial: The running trial.
         weights: Tensors by name, on the CPU, as a `state_dict` holds them.
+
+    Raises:
+        TypeError: The weights are something else.
     """
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"hpo.keep_weights takes tensors by name, but got a {_type(weights)}.")
+    for name, tensor in weights.items():
+        if not isinstance(name, str) or not hasattr(tensor, "contiguous"):
+            raise TypeError(
+                "hpo.keep_weights takes tensors by name, as model.state_dict() gives them, "
+                f"but got a {_type(tensor)} by the name of {name!r}."
+            )
     if hasattr(trial, "weights"):
         trial.weights = weights
 
@@ -95,6 +114,10 @@ def wants_weights(trial: optuna.trial.BaseTrial) -> bool:
     """Whether the study keeps artifacts, so that copying the weights is worth it."""
     file = _known_file(trial)
     return file is not None and file.artifacts is not None
+
+
+def _type(value: object) -> str:
+    return type(value).__name__
 
 
 def _known_file(trial: optuna.trial.BaseTrial) -> StudyFile | None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from optuna import Study, Trial
 from optuna.distributions import BaseDistribution
@@ -23,6 +23,7 @@ from optuna.trial import TrialState
 from hpo.ledger.fences import LeaseLost
 from hpo.ledger.ledger import RENEWAL_S, Ledger
 from hpo.ledger.points import Claim
+from hpo.plain import plain_data, require_storable
 
 if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 POLL_S = 1.0
 ORPHAN_S = 0.5  # how long a worker lives on without its parent, to hear of it at a report
 STOP = "stop"
+# User attributes of a trial that tell what its point is.
+PLANNED = ("point", "attempt", "factor", "level", "replicate", "seed")
 
 _logger = logging.getLogger(__name__)
 
@@ -43,6 +46,10 @@ class StopTrial(BaseException):
 
 class UnplannedParameterError(ValueError):
     """The objective and the plan disagree about a parameter."""
+
+
+class NotForObjectivesError(RuntimeError):
+    """The objective asks for what only hpo may do with its study."""
 
 
 class Lease:
@@ -140,14 +147,40 @@ class Keeper(threading.Thread):
             self._lease.is_lost = True
 
 
+def _refused(method: str) -> Any:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise NotForObjectivesError(
+            f"trial.study.{method}() is not for an objective: "
+            "the study's trials are those of its plan, and hpo begins and ends them"
+        )
+
+    return refuse
+
+
 class LeasedStudy(Study):
-    """A study whose `stop()` works without Optuna's own loop."""
+    """A study as an objective sees it.
+
+    `stop()` works without Optuna's own loop; what would make trials or end them is refused.
+    """
 
     is_stop_wanted = False
+    ask, tell, optimize = _refused("ask"), _refused("tell"), _refused("optimize")
+    add_trial, add_trials = _refused("add_trial"), _refused("add_trials")
+    enqueue_trial = _refused("enqueue_trial")
 
     def stop(self) -> None:
         """End the study after this trial."""
         self.is_stop_wanted = True
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Keep a user attribute of the study, as `optuna.Study.set_user_attr`.
+
+        Raises:
+            NotForObjectivesError: The attribute is one of hpo's own.
+        """
+        if key.startswith("hpo_"):
+            raise NotForObjectivesError(f"hpo keeps the study's attribute {key!r} itself")
+        super().set_user_attr(key, plain_data(value, f"the study's attribute {key!r}"))
 
 
 class LeasedTrial(Trial):
@@ -194,7 +227,18 @@ class LeasedTrial(Trial):
         return super().should_prune()
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Keep a user attribute, as `optuna.Trial.set_user_attr`."""
+        """Keep a user attribute, as `optuna.Trial.set_user_attr`.
+
+        Raises:
+            NotForObjectivesError: The attribute tells what the trial's point is.
+            TypeError: The value is not JSON data.
+        """
+        if key in PLANNED:
+            raise NotForObjectivesError(
+                f"hpo sets every trial's attribute {key!r} itself: choose another name"
+            )
+        require_storable(key, "the name of a user attribute")
+        value = plain_data(value, f"the user attribute {key!r}")
         try:
             super().set_user_attr(key, value)
         except UpdateFinishedTrialError:
@@ -207,6 +251,9 @@ class LeasedTrial(Trial):
                 f"the objective asks for {name!r}, which the plan does not hold; "
                 f"it holds {', '.join(sorted(self._planned))}"
             )
+        for word in (name, *getattr(distribution, "choices", ())):
+            if isinstance(word, str):
+                require_storable(word, "the name and the choices of a parameter")
         self._asked.add(name)
         try:
             value = super()._suggest(name, distribution)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,21 @@ def trial_log(project: Path, study: str, worker: str, number: int) -> list[str]:
         if lines[start].startswith(f"{TRIAL_TITLE}{number} "):
             return lines[start:end][-N_LOG_LINES:]
     return []
+
+
+def write_log(text: str) -> None:
+    """Write a line into this process's log, unless the objective has closed it."""
+    with suppress(ValueError):
+        print(text, flush=True)  # noqa: T201
+
+
+def log_traceback() -> None:
+    """Write the traceback of the error at hand into this process's log, as far as that is possible.
+
+    It is the objective's own error, and so may be anything: nothing that it raises gets out.
+    """
+    with suppress(BaseException):
+        traceback.print_exc()
 
 
 def redirect_output(log: Path) -> None:

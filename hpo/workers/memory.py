@@ -8,6 +8,8 @@ import resource
 import sys
 from pathlib import Path
 
+from hpo.plain import describe
+
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 _RESET_PEAK = "5"  # Linux: forget the highest resident set so far
@@ -38,7 +40,7 @@ def is_exhausted(error: BaseException) -> bool:
     """Whether the host's or a device's memory ran out (torch raises a RuntimeError for both)."""
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
+    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(describe(error)))
 
 
 def release_memory() -> None:

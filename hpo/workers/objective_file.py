@@ -14,7 +14,9 @@ from typing import Any, cast
 
 from hpo.errors import HpoError, ObjectiveError
 from hpo.near_miss import near_miss
+from hpo.plain import describe
 from hpo.study_files.refusals import Refusal, read_refusal
+from hpo.workers.leases import StopTrial
 from hpo.workers.objective_shape import no_study_at_import, refuse_other_shapes
 
 Objective = Callable[..., Any]
@@ -25,12 +27,14 @@ class LoadedObjective:
     """An imported objective with what its module offers beside it.
 
     Attributes:
+        path: The module's file.
         function: The objective itself.
         check: Refuses settings by raising.
         prepare: Called once in each worker.
         metrics: What `hpo.values` can be asked for; None where the module does not say.
     """
 
+    path: Path
     function: Objective
     check: Callable[[Mapping[str, Any]], object] | None
     prepare: Callable[[Mapping[str, Any]], object] | None
@@ -81,17 +85,22 @@ def load(reference: str, project: Path) -> LoadedObjective:
         raise ObjectiveError(f"{path} has no function {name!r}.{hint}")
     refuse_other_shapes(function, name)
     return LoadedObjective(
+        path,
         cast(Objective, function),
         getattr(module, "check", None),
         getattr(module, "prepare", None),
-        getattr(module, "METRICS", None),
+        _metrics(module),
     )
 
 
 def check_settings(
     objective: LoadedObjective, settings: Sequence[Mapping[str, Any]]
 ) -> list[Refusal]:
-    """Let the module's own `check` look at every setting, and give all that it refuses."""
+    """Let the module's own `check` look at every setting, and give all that it refuses.
+
+    Raises:
+        ObjectiveError: It wants to end the process instead.
+    """
     refusals: list[Refusal] = []
     if objective.check is None:
         return refusals
@@ -100,7 +109,25 @@ def check_settings(
             objective.check(dict(values))
         except Exception as error:  # whatever a user's function raises is its way to refuse
             refusals += read_refusal(values, error)
+        except BaseException as error:  # but this is no refusal
+            raise ObjectiveError(f"check(settings): {_placed(error, objective.path)}") from error
     return refusals
+
+
+def prepare(objective: LoadedObjective, settings: Mapping[str, Any]) -> None:
+    """Let the module prepare itself in this process, if it offers to.
+
+    Raises:
+        ObjectiveError: With what its `prepare` raised.
+    """
+    if objective.prepare is None:
+        return
+    try:
+        objective.prepare(dict(settings))
+    except (StopTrial, HpoError):
+        raise
+    except BaseException as error:  # SystemExit, too, would otherwise end the worker unheard
+        raise ObjectiveError(f"prepare(settings): {_placed(error, objective.path)}") from error
 
 
 def imports_of(text: str) -> set[str]:
@@ -118,6 +145,12 @@ def imports_of(text: str) -> set[str]:
     return found
 
 
+def _metrics(module: ModuleType) -> Sequence[str] | None:
+    names = getattr(module, "METRICS", None)  # a name that a script may use for its own ends
+    is_ours = isinstance(names, list | tuple) and all(type(name) is str for name in names)
+    return names if is_ours else None
+
+
 def _import(path: Path, project: Path) -> ModuleType:
     for folder in (str(path.parent), str(project.resolve())):
         if folder not in sys.path:
@@ -130,21 +163,19 @@ def _import(path: Path, project: Path) -> ModuleType:
     try:
         with no_study_at_import():
             spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[path.stem]
-        raise ObjectiveError(f"{_place(error, path)}: {_said(error)}") from error
+    except StopTrial:
+        raise
+    except BaseException as error:  # SystemExit, too, would otherwise end the process unheard
+        sys.modules.pop(path.stem, None)
+        raise ObjectiveError(_placed(error, path)) from error
     return module
 
 
-def _said(error: BaseException) -> str:
-    if isinstance(error, HpoError):
-        return str(error)
-    return f"{type(error).__name__}: {error}".rstrip(": ")
-
-
-def _place(error: BaseException, path: Path) -> str:
-    """The deepest line of the user's own file on the way to the error."""
+def _placed(error: BaseException, path: Path) -> str:
+    """An error with the deepest line of the user's own file on the way to it."""
+    said = str(error) if isinstance(error, HpoError) else describe(error)
     if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno}"
+        return f"{error.filename}:{error.lineno}: {said}"
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return f"{path}:{lines[-1]}" if lines else str(path)
+    place = f"{path}:{lines[-1]}" if lines else str(path)
+    return f"{place}: {said}"

@@ -113,7 +113,7 @@ def _worker_main(job: Job, pipe: Connection) -> None:
         with storage_errors(job.url):
             work(job, send, pipe)
     except HpoError as error:
-        print(f"The worker ends: {error}", file=sys.stderr)  # noqa: T201
+        traceback.print_exc()
         send({"event": "worker_failed", "reason": str(error)})
         sys.exit(1)
     except (Exception, SQLAlchemyError, StorageInternalError) as error:

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import BaseTrial, TrialState
 
 from hpo.databases.atomic_storage import is_outage, patient
 from hpo.databases.storage import open_storage
@@ -25,17 +24,18 @@ from hpo.ledger.fences import AlreadyClaimed, LeaseLost
 from hpo.ledger.points import Claim, Outcome, WorkerIdentity
 from hpo.ledger.reaper import reap_worker
 from hpo.ledger.stored_study import StoredStudy, require_stored
+from hpo.plain import describe, plain_data
 from hpo.plan import sampler_seed
 from hpo.samplers.tpe import Histories
 from hpo.study_files.components import make_pruner, make_sampler
 from hpo.study_space import distributions_of
-from hpo.workers import limits, memory, objective_file
+from hpo.workers import limits, objective_file
 from hpo.workers.artifacts import ArtifactKeeper
 from hpo.workers.context import DEVICE_VARIABLE
 from hpo.workers.leases import Keeper, Lease, LeasedStudy, LeasedTrial, StopTrial
-from hpo.workers.logs import TRIAL_TITLE
+from hpo.workers.logs import TRIAL_TITLE, log_traceback, write_log
 from hpo.workers.objective_file import LoadedObjective
-from hpo.workers.outcomes import failure, judge
+from hpo.workers.outcomes import evaluate
 
 Event = dict[str, Any]
 Send = Callable[[Event], None]
@@ -87,8 +87,7 @@ def work(job: Job, send: Send, commands: Connection | None = None) -> None:
     try:
         stored = require_stored(storage, job.study)
         objective = objective_file.load(stored.file.objective, job.project)
-        if objective.prepare is not None:
-            objective.prepare({**stored.file.fixed, **(stored.file.baseline or {})})
+        objective_file.prepare(objective, {**stored.file.fixed, **(stored.file.baseline or {})})
         worker = Worker(job, stored, objective, send)
         worker.run(commands)
     finally:
@@ -101,7 +100,8 @@ class Worker:
     def __init__(
         self, job: Job, stored: StoredStudy, objective: LoadedObjective, send: Send
     ) -> None:
-        self._job, self._stored, self._objective, self._send = job, stored, objective, send
+        self._job, self._stored, self._objective = job, stored, objective
+        self._tell_parent = send
         self._file, self._ledger = stored.file, stored.ledger
         self._distributions = distributions_of(self._file)
         self._lease = Lease()
@@ -155,6 +155,52 @@ class Worker:
 
     def _evaluate(self, claim: Claim) -> None:
         study = self._open_study(claim)
+        try:
+            trial, outcome = self._run_trial(study, claim)
+        except LeaseLost:
+            self._drop(claim)
+            return
+        except StopTrial as stop:
+            self._release(claim, str(stop))
+            return
+        self._send(
+            {
+                "event": "trial_failed" if outcome.state == TrialState.FAIL else "trial_finished",
+                "trial": trial.number,
+                "point": claim.number,
+                "state": outcome.state.name,
+                "values": None if outcome.values is None else list(outcome.values),
+                "params": trial.params,
+                "run_time_s": outcome.attributes.get("run_time_s"),
+                "reason": outcome.reason,
+            }
+        )
+        self._end_study_when_due(study)
+
+    def _run_trial(self, study: LeasedStudy, claim: Claim) -> tuple[BaseTrial, Outcome]:
+        """Bring a trial to its end, whatever its objective does or leaves behind.
+
+        Raises:
+            LeaseLost: The point was given to somebody else.
+            StopTrial: The study is being stopped.
+        """
+        try:
+            trial = self._begin(study, claim)
+            outcome = evaluate(self._objective.function, trial, len(self._file.directions))
+            if outcome.state == TrialState.COMPLETE:
+                self._artifacts.keep(trial, outcome.values, trial.weights, trial.curves)
+            trial.tell_sampler(outcome.state, outcome.values)
+            self._ledger.finish(trial, claim, outcome)
+        except (LeaseLost, StopTrial):
+            raise
+        except BaseException as error:
+            if is_outage(error):
+                raise
+            log_traceback()
+            return self._fail(claim, f"the trial cannot be finished: {describe(error)}")
+        return trial, outcome
+
+    def _begin(self, study: LeasedStudy, claim: Claim) -> LeasedTrial:
         trial = LeasedTrial(
             study,
             claim.trial_id,
@@ -170,19 +216,10 @@ class Worker:
             | {key: getattr(claim, key) for key in ("factor", "level", "replicate", "seed")}
         )
         if self._job.log is not None:
-            title = f"{TRIAL_TITLE}{trial.number} (point {claim.number}, attempt {claim.attempt})"
-            print(title, flush=True)  # noqa: T201 (into the worker's log)
-        memory.mark()
-        started = time.monotonic()
-        try:
-            outcome = self._call(study, trial)
-        except LeaseLost:
-            self._drop(trial)
-            return
-        except StopTrial as stop:
-            self._release(claim, trial, str(stop))
-            return
-        self._finish(study, trial, claim, outcome, time.monotonic() - started)
+            write_log(
+                f"{TRIAL_TITLE}{trial.number} (point {claim.number}, attempt {claim.attempt})"
+            )
+        return trial
 
     def _open_study(self, claim: Claim) -> LeasedStudy:
         """The study loaded anew, so that nothing a sampler decides with outlives a point."""
@@ -198,61 +235,12 @@ class Worker:
         is_strict = self._file.method in ("grid", "controlled")
         return frozenset(claim.params) if is_strict and claim.params is not None else None
 
-    def _call(self, study: LeasedStudy, trial: LeasedTrial) -> Outcome:
-        """Run the objective and judge what it did.
-
-        Raises:
-            LeaseLost: The point was given to somebody else.
-            StopTrial: The study is being stopped.
-        """
-        try:
-            returned = self._objective.function(trial)
-        except optuna.TrialPruned:
-            reason = trial.user_attrs.get("reason")
-            return Outcome(TrialState.PRUNED, trial.last_values(), reason=reason)
-        except (Exception, SystemExit) as error:
-            traceback.print_exc()
-            return failure(error)
-        unasked = trial.unasked()
-        if unasked:
-            names = ", ".join(sorted(unasked))
-            return Outcome(TrialState.FAIL, reason=f"the objective never asked for {names}")
-        return judge(returned, len(study.directions))
-
-    def _finish(
-        self,
-        study: LeasedStudy,
-        trial: LeasedTrial,
-        claim: Claim,
-        outcome: Outcome,
-        run_time_s: float,
-    ) -> None:
-        measured = {
-            "run_time_s": round(run_time_s, 4),
-            "peak_memory_mib": round(memory.peak_mib(), 1),
-        }
-        outcome = Outcome(outcome.state, outcome.values, measured, trial.curves, outcome.reason)
-        if outcome.state == TrialState.COMPLETE:
-            self._artifacts.keep(trial, outcome.values, trial.weights, trial.curves)
-        try:
-            trial.tell_sampler(outcome.state, outcome.values)
-            self._ledger.finish(trial, claim, outcome)
-        except LeaseLost:
-            self._drop(trial)
-            return
-        self._send(
-            {
-                "event": "trial_failed" if outcome.state == TrialState.FAIL else "trial_finished",
-                "trial": trial.number,
-                "point": claim.number,
-                "state": outcome.state.name,
-                "values": None if outcome.values is None else list(outcome.values),
-                "params": trial.params,
-                "run_time_s": measured["run_time_s"],
-                "reason": outcome.reason,
-            }
-        )
-        self._end_study_when_due(study)
+    def _fail(self, claim: Claim, reason: str) -> tuple[BaseTrial, Outcome]:
+        """End a trial of which nothing is trusted, not even the object."""
+        trial = self._stored.storage.optuna.get_trial(claim.trial_id)
+        outcome = Outcome(TrialState.FAIL, reason=reason)
+        self._ledger.finish(trial, claim, outcome)
+        return trial, outcome
 
     def _end_study_when_due(self, study: LeasedStudy) -> None:
         reason = (
@@ -264,19 +252,28 @@ class Worker:
             self._ledger.request_stop(reason)
             self._lease.stop_reason = reason
 
-    def _release(self, claim: Claim, trial: LeasedTrial, reason: str) -> None:
+    def _release(self, claim: Claim, reason: str) -> None:
         try:
             self._ledger.release(claim, f"released: {reason}")
         except (LeaseLost, optuna.exceptions.UpdateFinishedTrialError):
-            self._drop(trial)
+            self._drop(claim)
             return
-        self._send({"event": "trial_released", "trial": trial.number, "point": claim.number})
+        number = self._number(claim)
+        self._send({"event": "trial_released", "trial": number, "point": claim.number})
 
-    def _drop(self, trial: LeasedTrial) -> None:
+    def _drop(self, claim: Claim) -> None:
         """The result of a lost lease counts for nothing; what is still held is given back."""
-        _logger.warning("Trial %d lost its lease; its result is dropped.", trial.number)
+        number = self._number(claim)
+        _logger.warning("Trial %d lost its lease; its result is dropped.", number)
         self._give_back("its lease was lost")
-        self._send({"event": "trial_dropped", "trial": trial.number})
+        self._send({"event": "trial_dropped", "trial": number})
+
+    def _number(self, claim: Claim) -> int:
+        return self._stored.storage.optuna.get_trial(claim.trial_id).number
+
+    def _send(self, event: Event) -> None:
+        """Tell the parent, of whose modules the objective's own types are none."""
+        self._tell_parent(plain_data(event, "an event"))
 
     def _give_back(self, reason: str) -> None:
         name = self._job.worker.name

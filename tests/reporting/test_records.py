@@ -57,13 +57,17 @@ def test_the_trainers_metric_is_named_with_and_without_curves() -> None:
 
 def test_damaged_curves_are_cut_to_what_belongs_together() -> None:
     study = make_study([TrialPlan(0.5)])
-    curves = {"batches": {"samples": [1, 2, 3], "train_loss": [0.5, None]}, "epochs": None}
+    curves = {
+        "batches": {"samples": [1, 2, 3], "train_loss": [0.5, None]},
+        "epochs": {"samples": 5, "train_loss": [10**400]},
+    }
     read = read_made(study, {0: curves}).trials[0].curves
     assert read is not None
     assert read.batch_samples == (1, 2)
     assert read.batch_train_loss[0] == 0.5
     assert math.isnan(read.batch_train_loss[1])
     assert read.samples == ()
+    assert math.isnan(read.train_loss[0])
 
 
 def test_attributes_of_a_wrong_type_are_left_out() -> None:
