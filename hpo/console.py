@@ -244,7 +244,8 @@ def event_line(event: Event) -> str:
     if kind == "trial_failed":
         return f"trial {trial} failed: {event['reason']}"
     if kind == "trial_lost":
-        then = "is tried again" if event["state"] == "FREE" else f"is {event['state']}"
+        back = "is given back" if event["fate"] == "RELEASED" else "is tried again"
+        then = back if event["state"] == "FREE" else f"is {event['state']}"
         return f"point {event['point']} {then}: {event['reason']}"
     if kind == "worker_lost":
         return f"worker {event['worker']}: {event['reason']}"

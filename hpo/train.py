@@ -161,9 +161,9 @@ def find_trial(record: StudyRecord, number: int | None) -> TrialRecord:
     from hpo.reporting.trials import best_trials
 
     if number is not None:
-        found = next((trial for trial in record.trials if trial.number == number), None)
+        found = next((trial for trial in record.all_trials if trial.number == number), None)
         if found is None:
-            n = len(record.trials)
+            n = len(record.all_trials)
             has = f"trials 0 to {n - 1}" if n else "no trials"
             raise UserError(f"The study {record.name!r} has {has}, but got --trial {number}.")
         return found

@@ -158,7 +158,7 @@ def test_the_books_tell_the_fate_of_every_trial(study: StoredStudy) -> None:
     told = [(0, 1, "RELEASED"), (0, 2, "LOST"), (0, 3, "RELEASED"), (0, 4, "DONE")]
     told += [(1, 1, "FAILED"), (1, 2, None)]  # type: ignore[list-item]
     assert study.ledger.books() == {
-        number: Book(point, attempt, fate, seed=seeds[point])
+        number: Book(point, attempt, fate, closes_point=fate == "DONE", seed=seeds[point])
         for number, (point, attempt, fate) in enumerate(told)
     }
     assert study.ledger.trial_numbers() == set(range(6))

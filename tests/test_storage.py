@@ -43,6 +43,22 @@ def test_an_existing_optuna_file_gets_our_tables_and_keeps_its_studies(sqlite_ur
     storage.close()
 
 
+def test_opening_a_file_twice_in_one_process_hides_nothing_that_others_write(
+    sqlite_url: str,
+) -> None:
+    storage = open_storage(sqlite_url, create=True)
+    assert storage.optuna.get_all_studies() == []
+    open_storage(sqlite_url, read_only=True).close()
+    program = (
+        "from hpo.databases.storage import open_storage; from optuna.study import StudyDirection;"
+        f"storage = open_storage({sqlite_url!r});"
+        "storage.optuna.create_new_study([StudyDirection.MINIMIZE], 'new'); storage.close()"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert [study.study_name for study in storage.optuna.get_all_studies()] == ["new"]
+    storage.close()
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

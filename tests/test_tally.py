@@ -58,10 +58,11 @@ def test_a_failed_trial_and_a_point_lost_for_good_count_as_failed_and_a_released
 ):
     tally = Tally(Standing(Counts(free=4)), Clock())
     tally.note({"event": "trial_failed", "trial": 0, "reason": "no"})
-    tally.note({"event": "trial_lost", "trial": 1, "state": "FREE"})
-    tally.note({"event": "trial_lost", "trial": 2, "state": "FAILED"})
+    tally.note({"event": "trial_lost", "trial": 1, "state": "FREE", "fate": "LOST"})
+    tally.note({"event": "trial_lost", "trial": 2, "state": "FAILED", "fate": "LOST"})
     tally.note({"event": "trial_released", "trial": 3})
-    assert (tally.failed, tally.released) == (2, 1)
+    tally.note({"event": "trial_lost", "trial": 4, "state": "FREE", "fate": "RELEASED"})
+    assert (tally.failed, tally.released) == (2, 2)
 
 
 def test_the_line_of_a_run_alone_is_the_studys() -> None:

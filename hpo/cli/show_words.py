@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,17 @@ from rich.console import Group
 
 from hpo import console
 from hpo.errors import UserError
-from hpo.reporting.trials import best_settings, best_trials, failures, state_counts, workers
+from hpo.reporting.trials import (
+    Failure,
+    best_settings,
+    best_trials,
+    counts_text,
+    ending_counts,
+    failures,
+    interruptions,
+    state_counts,
+    workers,
+)
 from hpo.workers.logs import trial_log
 
 if TYPE_CHECKING:
@@ -31,6 +41,8 @@ def show_data(stored: StoredStudy, record: StudyRecord) -> dict[str, Any]:
         "directions": list(record.directions),
         "points": points,
         "trials": state_counts(record),
+        "endings": ending_counts(record),
+        "warm_starts": len(record.warm_starts),
         "best": [
             {
                 "trial": trial.number,
@@ -41,21 +53,27 @@ def show_data(stored: StoredStudy, record: StudyRecord) -> dict[str, Any]:
             for trial in best_trials(record)
         ],
         "workers": workers(record),
-        "failures": [
-            {
-                "trial": failure.trial.number,
-                "point": failure.trial.point,
-                "reason": failure.reason,
-                "evaluated_again": failure.was_repeated,
-            }
-            for failure in failures(record)
-        ],
+        "failures": _rows(failures(record)),
+        "interruptions": _rows(interruptions(record)),
     }
 
 
+def _rows(found: Sequence[Failure]) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial": failure.trial.number,
+            "point": failure.trial.point,
+            "ending": failure.ending,
+            "reason": failure.reason,
+            "evaluated_again": failure.was_repeated,
+        }
+        for failure in found
+    ]
+
+
 _TRIAL_FIELDS = (
-    *("point", "attempt", "factor", "level", "replicate", "seed", "worker", "device", "engine"),
-    *("run_time_s", "peak_memory_mib", "reason"),
+    *("point", "attempt", "fate", "factor", "level", "replicate", "seed"),
+    *("worker", "device", "engine", "run_time_s", "peak_memory_mib", "reason"),
 )
 _POINT_STATES = ("total", "done", "failed", "leased", "free")
 
@@ -79,9 +97,9 @@ def trial_data(record: StudyRecord, number: int, project: Path) -> dict[str, Any
     Raises:
         UserError: The study has no trial of that number.
     """
-    found = [trial for trial in record.trials if trial.number == number]
+    found = [trial for trial in record.all_trials if trial.number == number]
     if not found:
-        raise UserError(f"{record.name!r} has no trial {number}; it has {len(record.trials)}.")
+        raise UserError(f"{record.name!r} has no trial {number}; it has {len(record.all_trials)}.")
     (trial,) = found
     named = {name: getattr(trial, name) for name in _TRIAL_FIELDS}
     return {
@@ -112,11 +130,11 @@ def _tables(data: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         yield "Pareto front", rows
     if data["workers"]:
         yield "Workers", data["workers"]
-    shown = data["failures"][:N_FAILURES_SHOWN]
-    if shown:
-        n = len(data["failures"])
-        more = f" (the first {len(shown)} of {n})" if n > len(shown) else ""
-        yield f"Failures{more}", shown
+    for title, key in (("Failures", "failures"), ("Given back and lost", "interruptions")):
+        shown, n = data[key][:N_FAILURES_SHOWN], len(data[key])
+        if shown:
+            more = f" (the first {len(shown)} of {n})" if n > len(shown) else ""
+            yield f"{title}{more}", shown
 
 
 def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
@@ -126,8 +144,7 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
     if data["points"]:
         said = ", ".join(f"{n} {name}" for name, n in data["points"].items() if n)
         facts.append(("points", said or "none"))
-    said = ", ".join(f"{n} {state}" for state, n in data["trials"].items())
-    facts.append(("trials", said or "none"))
+    facts.append(("trials", counts_text(data["endings"], data["warm_starts"]) or "none"))
     if len(data["best"]) == 1:
         best = data["best"][0]
         values = ", ".join(f"{value:.6g}" for value in best["values"])

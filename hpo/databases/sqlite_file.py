@@ -6,6 +6,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,6 @@ from sqlalchemy import URL, Engine, event
 from hpo.databases.atomic_storage import SQLITE_TIMEOUT_S
 from hpo.databases.database_schema import create_tables
 from hpo.errors import StorageError
-
-_MAGIC = b"SQLite format 3\x00"
 
 
 def check_file(path: Path, *, create: bool, read_only: bool) -> None:
@@ -34,16 +33,31 @@ def check_file(path: Path, *, create: bool, read_only: bool) -> None:
         if not path.parent.is_dir():
             raise StorageError(f"There is no folder {path.parent} to make the database {path} in.")
         return
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_MAGIC))
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}.") from None
-    if start and start != _MAGIC:
+    if not os.access(path, os.R_OK):
+        raise StorageError(f"{path} cannot be read: Permission denied.")
+    if not _is_sqlite(path):
         raise StorageError(f"{path} is not an SQLite database.")
     for place in () if read_only else (path, path.parent):
         if not os.access(place, os.W_OK):
             raise StorageError(f"{path} cannot be written: {place} is read-only.")
+
+
+def _is_sqlite(path: Path) -> bool:
+    """Whether SQLite takes the file for a database; an empty one is.
+
+    SQLite itself must look: closing a file drops every lock that the process holds on it, those of
+    its open connections too, and another process would take the write-ahead log away under them.
+    """
+    try:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:  # it cannot look here; whoever opens the file will say why
+        return True
+    except sqlite3.DatabaseError:
+        return False
+    return True
 
 
 def make_file(path: Path) -> None:

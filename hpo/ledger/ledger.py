@@ -29,6 +29,7 @@ from hpo.ledger.points import (
     Counts,
     Outcome,
     WorkerIdentity,
+    book_of,
     claim_of,
     rows_of,
     template_of,
@@ -179,16 +180,7 @@ class Ledger:
         A trial without books evaluates no point: another study's, added to learn from.
         """
         points = {row["number"]: row for row in self.rows()}
-        keys = ("factor", "level", "replicate", "seed")
-        return {
-            row["number"]: Book(
-                row["point"],
-                row["attempt"],
-                row["fate"],
-                **{key: points[row["point"]][key] for key in keys},
-            )
-            for row in self._book_rows()
-        }
+        return {row["number"]: book_of(row, points[row["point"]]) for row in self._book_rows()}
 
     def trial_numbers(self) -> set[int]:
         """The numbers of the trials that evaluate points."""

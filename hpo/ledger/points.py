@@ -58,6 +58,7 @@ class Book:
         attempt: The how-manieth claim of that point it is, from 1.
         fate: None while it is at work; DONE, FAILED, RELEASED (its point went back unharmed) or
             LOST (its worker was).
+        closes_point: Whether its point has ended, and with this trial.
         factor: What the point varies, in a controlled study.
         level: The factor's level there.
         replicate: Which repetition of its settings the point is.
@@ -67,6 +68,7 @@ class Book:
     point: int
     attempt: int
     fate: str | None
+    closes_point: bool = False
     factor: str | None = None
     level: str | None = None
     replicate: int | None = None
@@ -109,11 +111,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Reaped:
-    """A point whose worker was lost, and the state it was left in."""
+    """A point taken back from its worker, the state it was left in, and its trial's fate."""
 
     number: int
     trial_number: int | None
     state: str
+    fate: str
     reason: str
 
 
@@ -134,6 +137,17 @@ def rows_of(plan_id: str, points: Iterable[Point]) -> list[dict[str, Any]]:
         }
         for point in points
     ]
+
+
+def book_of(row: Mapping[str, Any], point: RowMapping) -> Book:
+    """What a row of `hpo_trials` and its point say of a trial."""
+    return Book(
+        row["point"],
+        row["attempt"],
+        row["fate"],
+        closes_point=point["state"] in (DONE, FAILED) and point["trial_number"] == row["number"],
+        **{key: point[key] for key in ("factor", "level", "replicate", "seed")},
+    )
 
 
 def claim_of(row: RowMapping, worker: WorkerIdentity, trial_id: int) -> Claim:

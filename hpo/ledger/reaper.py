@@ -114,7 +114,8 @@ class _Taking:
                     self._write(lose, self._book(self.fate))
         except LeaseLost:
             return None
-        return Reaped(row["number"], row["trial"], state, self.reason)
+        fate = DONE if state == DONE else self.fate
+        return Reaped(row["number"], row["trial"], state, fate, self.reason)
 
     def _fail_trial(self, lose: Update) -> bool:
         """End the trial with its point's change; False when it has ended already."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hpo.reporting.records import StudyRecord, TrialRecord
+from hpo.reporting.trials import ending
 from hpo.study_files import factors
 
 Outcome = Literal["complete", "running", "diverged", "failed", "missing"]
@@ -116,17 +117,18 @@ def _vary(
 
 
 def _run(replicate: int, trials: list[TrialRecord]) -> Run:
-    n_failed = sum(trial.state == "FAIL" for trial in trials)
-    for outcome, chosen in (
+    failed = [trial for trial in trials if ending(trial) == "failed"]
+    kinds: tuple[tuple[Outcome, list[TrialRecord]], ...] = (
         ("complete", [trial for trial in trials if trial.is_complete]),
         ("running", [trial for trial in trials if trial.state in ("RUNNING", "WAITING")]),
         ("diverged", [trial for trial in trials if trial.state in ("PRUNED", "COMPLETE")]),
-        ("failed", trials),
-    ):
+        ("failed", [trial for trial in failed if trial.closes_point]),
+    )
+    for outcome, chosen in kinds:
         if chosen:
-            lost = n_failed - (outcome == "failed")
-            return Run(replicate, outcome, chosen[-1], lost)  # type: ignore[arg-type]
-    return Run(replicate, "missing")
+            n_earlier = len(failed) - (outcome == "failed")
+            return Run(replicate, outcome, chosen[-1], n_earlier)
+    return Run(replicate, "missing", n_failed_attempts=len(failed))
 
 
 def _baseline_label(

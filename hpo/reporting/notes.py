@@ -14,7 +14,7 @@ from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.study_text import study_file_text
 from hpo.reporting.summary import LevelSummary, Summary, summarize
 from hpo.reporting.texts import commands, incomplete_parts, yaml_text
-from hpo.reporting.trials import best_settings, best_trials, state_counts
+from hpo.reporting.trials import best_settings, best_trials, counts_text, ending_counts
 from hpo.reporting.units import Unit, duration, metric_label, plural, probability, unit_of
 from hpo.reporting.usage import usage
 
@@ -23,7 +23,7 @@ MAX_FRONT = 10
 
 def study_note(record: StudyRecord) -> str:
     """Method, progress, the best trial or the effects and claims, and the commands."""
-    counts = ", ".join(f"{n:,} {state}" for state, n in state_counts(record).items()) or "no trial"
+    counts = counts_text(ending_counts(record), len(record.warm_starts)) or "no trial"
     parts = incomplete_parts(record)
     lines = [
         f"**{_text(record.method)}** study by hpo {_text(record.version)}: "
@@ -44,7 +44,7 @@ def trial_note(record: StudyRecord, number: int) -> str:
     Raises:
         KeyError: There is no such trial.
     """
-    trial = next((trial for trial in record.trials if trial.number == number), None)
+    trial = next((trial for trial in record.all_trials if trial.number == number), None)
     if trial is None:
         raise KeyError(number)
     lines = [f"Trial {number}: {_values(record, trial)} in {duration(trial.run_time_s)}."]

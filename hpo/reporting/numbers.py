@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hpo.reporting.claims import ClaimResult, judge_claims
@@ -11,9 +12,12 @@ from hpo.reporting.records import StudyRecord
 from hpo.reporting.summary import Difference, FactorSummary, LevelSummary, summarize
 from hpo.reporting.texts import commands, incomplete_parts
 from hpo.reporting.trials import (
+    Failure,
     best_settings,
     best_trials,
+    ending_counts,
     failures,
+    interruptions,
     state_counts,
     trial_rows,
     workers,
@@ -30,6 +34,8 @@ def study_numbers(record: StudyRecord) -> dict[str, Any]:
         "directions": record.directions,
         "planned": record.n_planned,
         "states": state_counts(record),
+        "endings": ending_counts(record),
+        "warm_starts": len(record.warm_starts),
         "incomplete": incomplete_parts(record),
         "busy_s": busy_seconds(record.trials).total,
         "epochs_trained": sum(trial.n_epochs or 0 for trial in record.trials),
@@ -42,14 +48,8 @@ def study_numbers(record: StudyRecord) -> dict[str, Any]:
             for trial in best_trials(record)
         ],
         **(_controlled(record) if record.is_controlled else _search(record)),
-        "failures": [
-            {
-                "trial": failure.trial.number,
-                "reason": failure.reason,
-                "evaluated_later": failure.was_repeated,
-            }
-            for failure in failures(record)
-        ],
+        "failures": _without_result(failures(record)),
+        "interruptions": _without_result(interruptions(record)),
         "workers": workers(record),
         "version": record.version,
         "environment": record.environment,
@@ -57,6 +57,18 @@ def study_numbers(record: StudyRecord) -> dict[str, Any]:
         "settings": record.file,
         "trials": trial_rows(record),
     }
+
+
+def _without_result(found: Sequence[Failure]) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial": failure.trial.number,
+            "ending": failure.ending,
+            "reason": failure.reason,
+            "evaluated_later": failure.was_repeated,
+        }
+        for failure in found
+    ]
 
 
 def _search(record: StudyRecord) -> dict[str, Any]:

@@ -50,7 +50,8 @@ class TrialRecord:
 
     What it evaluates (`point` to `seed`) is the ledger's word. A trial of our studies without a
     point was added from another study to learn from. `fate` is DONE, FAILED, RELEASED (the point
-    went back unharmed) or LOST (its worker was); None while it is at work.
+    went back unharmed) or LOST (its worker was); None while it is at work. `closes_point` says that
+    its point has ended, and with this trial; trials of stock Optuna have points of their own.
     """
 
     number: int
@@ -65,6 +66,7 @@ class TrialRecord:
     point: int | None = None
     attempt: int | None = None
     fate: str | None = None
+    closes_point: bool = True
     factor: str | None = None
     level: str | None = None
     replicate: int | None = None
@@ -104,6 +106,8 @@ class StudyRecord:
     """One study: what it was asked to do, where it ran, and its trials by number.
 
     Attributes:
+        trials: Those that evaluate points, all trials of a study that stock Optuna made.
+        warm_starts: Another study's trials, added for the sampler to learn from.
         file: The resolved study file as JSON data; empty for a study that stock Optuna made.
         environment: Package, version pairs of the process that made the study.
         n_planned: Evaluations the plan holds, if it is known.
@@ -114,6 +118,7 @@ class StudyRecord:
     directions: tuple[str, ...]
     metrics: tuple[str, ...]
     trials: tuple[TrialRecord, ...]
+    warm_starts: tuple[TrialRecord, ...] = ()
     plan_id: str = ""
     file: Mapping[str, Any] = field(default_factory=dict)
     objective: str = ""
@@ -121,6 +126,11 @@ class StudyRecord:
     environment: Mapping[str, Any] = field(default_factory=dict)
     n_planned: int | None = None
     storage: str = ""
+
+    @property
+    def all_trials(self) -> tuple[TrialRecord, ...]:
+        """Every trial that the study holds, by number."""
+        return tuple(sorted((*self.trials, *self.warm_starts), key=lambda trial: trial.number))
 
     @property
     def is_ours(self) -> bool:
@@ -167,16 +177,18 @@ def read_study(
     """
     file = {} if source is None else source.file
     known = books or {}
-    trials = tuple(
+    found = [
         _read_trial(trial, curves.get(trial.number), known.get(trial.number))
         for trial in study.get_trials(deepcopy=False)
-    )
+    ]
+    trials = tuple(trial for trial in found if source is None or trial.point is not None)
     directions = tuple(direction.name.lower() for direction in study.directions)
     return StudyRecord(
         name=study.study_name,
         directions=directions,
         metrics=_metrics(study.metric_names, file, trials, len(directions)),
         trials=trials,
+        warm_starts=tuple(trial for trial in found if source is not None and trial.point is None),
         plan_id="" if source is None else source.plan_id,
         file=file,
         objective="" if source is None else source.objective,

@@ -9,7 +9,13 @@ from typing import Any
 
 from hpo.control_characters import visible
 from hpo.reporting.records import StudyRecord, TrialRecord
-from hpo.reporting.trials import best_trials, is_of_the_trainer, n_evaluated, state_counts
+from hpo.reporting.trials import (
+    best_trials,
+    ending_counts,
+    is_of_the_trainer,
+    n_evaluated,
+    n_failed,
+)
 from hpo.reporting.units import plural
 
 DEFAULT_STORAGE = "sqlite:///hpo.db"
@@ -53,16 +59,16 @@ def _commands_with(
 
 def incomplete_parts(record: StudyRecord) -> list[str]:
     """What is not there yet, as phrases; empty for a study that is done."""
-    counts, parts = state_counts(record), []
+    counts, parts = ending_counts(record), []
     if record.n_planned is not None and n_evaluated(record) < record.n_planned:
         missing = record.n_planned - n_evaluated(record)
         parts.append(f"{missing:,} of {record.n_planned:,} planned evaluations have no result")
-    if counts.get("FAIL"):
-        parts.append(f"{plural(counts['FAIL'], 'trial')} failed")
+    if n_failed(record):
+        parts.append(f"{plural(n_failed(record), 'trial')} failed")
     n_diverged = sum(trial.is_diverged for trial in record.trials)
-    if n_diverged:
+    if n_diverged and record.is_controlled:  # elsewhere it is a result like any other
         parts.append(f"{plural(n_diverged, 'trial')} diverged")
-    n_open = counts.get("RUNNING", 0) + counts.get("WAITING", 0)
+    n_open = counts.get("running", 0) + counts.get("waiting", 0)
     if n_open:
         parts.append(f"{plural(n_open, 'trial')} running or waiting")
     return parts

@@ -81,6 +81,7 @@ def trial_lost(reaped: Reaped) -> Event:
         "trial": reaped.trial_number,
         "point": reaped.number,
         "state": reaped.state,
+        "fate": reaped.fate,
         "reason": reaped.reason,
     }
 

@@ -53,6 +53,7 @@ class Tally:
             self.released += 1
         elif kind == "trial_lost":
             self.failed += int(event["state"] == "FAILED")
+            self.released += int(event["fate"] == "RELEASED")
 
     def trials_per_minute(self) -> float | None:
         """Trials that this run ended, a minute; None before the first."""

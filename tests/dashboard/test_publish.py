@@ -78,7 +78,7 @@ def note(storage: Storage) -> str:
 def test_a_study_gets_a_note_figures_and_a_note_on_its_best_trial(storage: Storage) -> None:
     written = publish(storage, "first")
     assert written[:2] == ["the study's note", "the note of trial 5"]
-    assert "6 COMPLETE" in note(storage)
+    assert "6 complete" in note(storage)
     drawn = figures(storage, "first")
     assert {f"the figure {name}" for name in drawn} == set(written[2:])
     assert "history" in drawn

@@ -103,6 +103,7 @@ def _book(trial: FrozenTrial) -> Book:
         point=made.get("point", trial.number),
         attempt=made.get("attempt", 1),
         fate=made.get("fate", fate) if trial.state.is_finished() else None,
+        closes_point=trial.state.is_finished() and made.get("closes_point", True),
         **{key: made.get(key) for key in ("factor", "level", "replicate", "seed")},
     )
 

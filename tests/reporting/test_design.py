@@ -58,6 +58,13 @@ def test_a_retried_run_counts_with_its_finished_trial_and_remembers_the_failure(
     assert first.trial.values == (0.7,)
 
 
+def test_a_run_that_was_given_back_is_missing_not_failed() -> None:
+    back = {"fate": "RELEASED", "closes_point": False}
+    design = design_of(run("2", 0, None, state=TrialState.FAIL, **back))
+    (first, _) = design.factors[0].levels[0].runs
+    assert (first.outcome, first.n_failed_attempts) == ("missing", 0)
+
+
 def test_the_baselines_trials_need_no_level_name() -> None:
     plan = TrialPlan(0.5, attributes={"factor": None, "level": "baseline", "replicate": 0})
     assert design_of(plan).baseline.runs[0].outcome == "complete"

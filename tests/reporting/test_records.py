@@ -83,7 +83,7 @@ def test_what_a_trial_evaluates_is_the_ledgers_word() -> None:
     book = Book(point=7, attempt=2, fate="DONE", factor="lr", level="0.1", replicate=1, seed=4)
     first, second = read_study(study, {}, books={0: book}).trials
     assert {name: getattr(first, name) for name in vars(book)} == vars(book)
-    assert {getattr(second, name) for name in vars(book)} == {None}
+    assert {getattr(second, name) for name in vars(book)} == {None, True}
 
 
 def test_a_running_trial_has_no_values_and_no_end() -> None:

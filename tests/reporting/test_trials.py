@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,15 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from hpo.reporting.records import StudyRecord, TrialRecord
+from hpo.reporting.texts import incomplete_parts
 from hpo.reporting.trials import (
     best_settings,
     best_trials,
+    counts_text,
+    ending,
+    ending_counts,
     failures,
+    interruptions,
     n_evaluated,
     state_counts,
     trial_rows,
@@ -20,7 +26,7 @@ from hpo.reporting.trials import (
 )
 
 from .made_searches import make_search
-from .made_studies import TrialPlan, make_study, read_made
+from .made_studies import TrialPlan, make_study, ours, read_made
 
 
 def record_of(*plans: TrialPlan, directions: tuple[str, ...] = ("maximize",)) -> StudyRecord:
@@ -70,6 +76,78 @@ def test_states_are_counted_in_a_fixed_order() -> None:
     assert list(counts) == ["COMPLETE", "PRUNED", "FAIL", "RUNNING"]
     assert sum(counts.values()) == 60
     assert n_evaluated(record) == counts["COMPLETE"] + counts["PRUNED"]
+
+
+@pytest.mark.parametrize(
+    ("state", "attributes", "expected"),
+    [
+        (TrialState.COMPLETE, {}, "complete"),
+        (TrialState.PRUNED, {}, "pruned"),
+        (TrialState.RUNNING, {}, "running"),
+        (TrialState.FAIL, {}, "failed"),
+        (TrialState.FAIL, {"fate": "RELEASED", "closes_point": False}, "released"),
+        (TrialState.FAIL, {"fate": "LOST", "closes_point": False}, "lost"),
+        (TrialState.FAIL, {"fate": "LOST"}, "failed"),
+        (TrialState.FAIL, {"fate": "FAILED", "closes_point": False}, "failed"),
+    ],
+)
+def test_what_became_of_a_trial_is_told_by_its_state_and_the_books(
+    state: TrialState, attributes: dict[str, Any], expected: str
+) -> None:
+    value = None if state == TrialState.FAIL else 0.5
+    plan = TrialPlan(value, state=state, attributes={"point": 0, **attributes})
+    (trial,) = record_of(plan).trials
+    assert ending(trial) == expected
+
+
+def interrupted(*, file: dict[str, Any]) -> StudyRecord:
+    """Point 0 was given back, then lost, then done; point 1 failed, was freed and is done."""
+    ends: list[tuple[int, dict[str, Any]]] = [
+        (0, {"fate": "RELEASED"}), (0, {"fate": "LOST"}), (1, {"fate": "FAILED"}),
+    ]  # fmt: skip
+    gone = [
+        TrialPlan(None, state=TrialState.FAIL, attributes={"point": n, "closes_point": False, **e})
+        for n, e in ends
+    ]
+    done = [TrialPlan(0.5, attributes={"point": n}) for n in (0, 1)]
+    return read_made(make_study([*gone, *done], attributes=ours(file)), {})
+
+
+def test_a_study_whose_points_are_all_done_is_complete_whatever_it_took() -> None:
+    record = interrupted(file={"method": "tpe", "n_trials": 2})
+    assert incomplete_parts(record) == []
+    assert ending_counts(record) == {"complete": 2, "failed": 1, "released": 1, "lost": 1}
+    assert [f.trial.number for f in failures(record)] == [2]
+    found = interruptions(record)
+    assert [(f.trial.number, f.ending, f.was_repeated) for f in found] == [
+        (0, "released", True),
+        (1, "lost", True),
+    ]
+
+
+def test_points_without_a_result_and_failed_ones_are_what_is_missing() -> None:
+    failed = TrialPlan(None, state=TrialState.FAIL, attributes={"point": 2})
+    record = read_made(make_study([failed], attributes=ours({"method": "tpe", "n_trials": 3})), {})
+    assert incomplete_parts(record) == [
+        "3 of 3 planned evaluations have no result",
+        "1 trial failed",
+    ]
+
+
+def test_warm_started_trials_are_apart_from_those_of_the_plan() -> None:
+    plans = [TrialPlan(0.9, attributes={"warm_start": "old, trial 0"}), TrialPlan(0.5)]
+    record = read_made(make_study(plans, attributes=ours({"method": "tpe", "n_trials": 1})), {})
+    assert [trial.number for trial in record.warm_starts] == [0]
+    assert [trial.number for trial in record.all_trials] == [0, 1]
+    assert [trial.number for trial in best_trials(record)] == [1]
+    assert n_evaluated(record) == 1
+    assert [row["ending"] for row in trial_rows(record)] == ["warm start", "complete"]
+
+
+def test_counts_are_told_in_words() -> None:
+    assert counts_text({"complete": 1200, "released": 2, "lost": 1}, 5) == (
+        "1,200 complete, 2 given back, 1 lost with their worker, 5 warm starts"
+    )
 
 
 def test_failures_have_reasons_and_tell_whether_the_point_was_evaluated_later() -> None:

@@ -78,10 +78,6 @@ def _search_figures(record: StudyRecord) -> dict[str, go.Figure]:
 
 
 def _timeline(record: StudyRecord) -> dict[str, go.Figure]:
-    from hpo.reporting.figures import search, stock
+    from hpo.reporting.figures import search
 
-    if not search.has_timeline(record):
-        return {}
-    if any(trial.worker for trial in record.trials):
-        return {"timeline": search.plot_worker_timeline(record)}
-    return {"timeline": stock.plot_trial_timeline(record)}
+    return {"timeline": search.plot_timeline(record)} if search.has_timeline(record) else {}

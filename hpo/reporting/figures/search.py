@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hpo.reporting.figures.stock import chosen_trials
 from hpo.reporting.figures.style import (
     BLUE,
+    ENDING_COLORS,
     NEUTRAL,
     ORANGE,
-    STATE_COLORS,
     VERMILLION,
     label,
     line_style,
@@ -22,7 +22,7 @@ from hpo.reporting.figures.style import (
 )
 from hpo.reporting.progress import best_so_far
 from hpo.reporting.records import StudyRecord, TrialRecord
-from hpo.reporting.trials import best_trials
+from hpo.reporting.trials import ENDING_WORDS, ENDINGS, best_trials, ending
 from hpo.reporting.units import Unit, duration, metric_label, unit_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Lines(NamedTuple):
 class Bar(NamedTuple):
     """One trial in the timeline."""
 
-    worker: str
+    row: str | int
     start: str
     milliseconds: float
     hover: str
@@ -97,36 +97,37 @@ def has_timeline(record: StudyRecord) -> bool:
     return any(trial.started and trial.ended for trial in record.trials)
 
 
-def plot_worker_timeline(record: StudyRecord) -> go.Figure:
-    """One row a worker, one bar a trial, coloured by state."""
+def plot_timeline(record: StudyRecord) -> go.Figure:
+    """One bar a trial, coloured by what became of it; one row a worker, or else a trial."""
     workers = sorted({trial.worker for trial in record.trials if trial.worker})
-    figure = new_figure(height=130 + 30 * len(workers), barmode="overlay", showlegend=True)
+    height = 130 + 30 * len(workers) if workers else 380
+    figure = new_figure(height=height, barmode="overlay", showlegend=True)
     figure.update_xaxes(type="date")
-    figure.update_yaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=[label(worker, 26) for worker in reversed(workers)],
-        ticks="",
-    )
-    for state, color in STATE_COLORS.items():
-        bars = gather_bars(record, state)
+    if workers:
+        rows = [label(worker, 26) for worker in reversed(workers)]
+        figure.update_yaxes(type="category", categoryorder="array", categoryarray=rows, ticks="")
+    else:
+        figure.update_yaxes(title={"text": "trial"})
+    shown = [trial for trial in record.trials if trial.worker or not workers]
+    for kind in ENDINGS:
+        bars = gather_bars([trial for trial in shown if ending(trial) == kind])
         if bars:
-            _draw_bars(figure, state, bars, color)
+            _draw_bars(figure, ENDING_WORDS.get(kind, kind), bars, ENDING_COLORS[kind])
     return figure
 
 
-def gather_bars(record: StudyRecord, state: str) -> list[Bar]:
-    """The trials of one state that a worker ran and ended."""
+def gather_bars(trials: Sequence[TrialRecord]) -> list[Bar]:
+    """The trials that ran and ended."""
     return [
         Bar(
-            worker=label(trial.worker, 26),
+            row=label(trial.worker, 26) if trial.worker else trial.number,
             start=trial.started.isoformat(sep=" ", timespec="milliseconds"),
             milliseconds=(trial.ended - trial.started).total_seconds() * 1000,
             hover=f"trial {trial.number}, {duration(trial.run_time_s)}"
             + (f"<br>{label(trial.reason)}" if trial.reason else ""),
         )
-        for trial in record.trials
-        if trial.state == state and trial.worker and trial.started and trial.ended
+        for trial in trials
+        if trial.started and trial.ended
     ]
 
 
@@ -219,14 +220,14 @@ def _is_short(lines: Lines) -> bool:
     return any(second - first == 2 for first, second in pairwise(gaps))
 
 
-def _draw_bars(figure: go.Figure, state: str, bars: Sequence[Bar], color: str) -> None:
+def _draw_bars(figure: go.Figure, name: str, bars: Sequence[Bar], color: str) -> None:
     figure.add_bar(
-        name=state.lower(),
+        name=name,
         orientation="h",
         x=[math.ceil(bar.milliseconds) for bar in bars],
-        y=[bar.worker for bar in bars],
+        y=[bar.row for bar in bars],
         base=[bar.start for bar in bars],
         marker={"color": color, "line": {"width": 0.5, "color": "rgba(255,255,255,0.6)"}},
         hovertext=[bar.hover for bar in bars],
-        hovertemplate="%{hovertext}<extra>" + state.lower() + "</extra>",
+        hovertemplate="%{hovertext}<extra>" + name + "</extra>",
     )

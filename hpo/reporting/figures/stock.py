@@ -17,7 +17,6 @@ from hpo.reporting.figures.style import (
     BAD_TO_GOOD,
     BLUE,
     NEUTRAL,
-    STATE_COLORS,
     VERMILLION,
     blend,
     label,
@@ -123,17 +122,6 @@ def plot_pareto_fronts(record: StudyRecord) -> dict[str, go.Figure]:
             figure = plot_pareto_front(study, targets=targets, target_names=names)
             figures[f"{x}-{y}"] = _pareto(figure)
     return figures
-
-
-def plot_trial_timeline(record: StudyRecord) -> go.Figure:
-    """When each trial ran, for studies that do not tell their workers."""
-    from optuna.visualization import plot_timeline
-
-    figure = _restyled(plot_timeline(as_study(record, record.trials)), height=380)
-    for trace in figure.data:
-        trace.update(name=trace.name.lower(), marker_color=STATE_COLORS.get(trace.name, NEUTRAL))
-    figure.update_layout(yaxis_title_text="trial", xaxis_title_text="")
-    return figure
 
 
 def chosen_trials(

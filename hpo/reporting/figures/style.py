@@ -28,12 +28,14 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 # Reads on white and on dark paper alike.
 NEUTRAL = "#808080"
 BAD_TO_GOOD = ((0.0, "#A0A0A0"), (1.0, VERMILLION))
-STATE_COLORS = {
-    "COMPLETE": BLUE,
-    "PRUNED": ORANGE,
-    "FAIL": VERMILLION,
-    "RUNNING": GREEN,
-    "WAITING": NEUTRAL,
+ENDING_COLORS = {
+    "complete": BLUE,
+    "pruned": ORANGE,
+    "failed": VERMILLION,
+    "released": NEUTRAL,
+    "lost": PURPLE,
+    "running": GREEN,
+    "waiting": SKY,
 }
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 

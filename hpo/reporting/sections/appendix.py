@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from hpo.reporting.html import Html, code, details, facts, join, paragraph, section, table
@@ -10,7 +11,7 @@ from hpo.reporting.records import StudyRecord
 from hpo.reporting.sections.drawn import Drawn
 from hpo.reporting.study_text import study_file_text
 from hpo.reporting.texts import commands
-from hpo.reporting.trials import failures, workers
+from hpo.reporting.trials import Failure, failures, interruptions, workers
 from hpo.reporting.units import duration, plural
 
 MAX_FAILURES = 50
@@ -20,7 +21,8 @@ def appendix(record: StudyRecord, drawn: Drawn) -> Html:
     """Failures, timeline, where it ran, settings, commands."""
     return join(
         (
-            section("Failures", _failures(record)),
+            section("Failures", _listing(failures(record))),
+            section("Given back and lost", *_interrupted(record)),
             section("Timeline", drawn.plot("timeline", _timeline_note(record)), _workers(record)),
             section("Settings", *_settings(record)),
             section("Run it again", *_commands(record)),
@@ -28,8 +30,18 @@ def appendix(record: StudyRecord, drawn: Drawn) -> Html:
     )
 
 
-def _failures(record: StudyRecord) -> Html:
-    found = failures(record)
+def _interrupted(record: StudyRecord) -> list[Html]:
+    found = interruptions(record)
+    if not found:
+        return []
+    note = (
+        "These trials ended without a fault of their own: the run was stopped, or their worker was "
+        "gone. Their points are evaluated by other trials."
+    )
+    return [paragraph(note, class_="soft"), details(plural(len(found), "trial"), _listing(found))]
+
+
+def _listing(found: Sequence[Failure]) -> Html:
     rows = [
         (
             failure.trial.number,
@@ -45,7 +57,7 @@ def _failures(record: StudyRecord) -> Html:
     most = "; ".join(f"{n:,} × {reason}" for reason, n in reasons.most_common(5))
     caption = f"The first {MAX_FAILURES} of {len(found):,}. Most frequent: {most}."
     return table(
-        ("trial", "worker", "reason", "tried again with success"),
+        ("trial", "worker", "reason", "evaluated again"),
         rows,
         numeric=(0,),
         caption=caption if len(found) > MAX_FAILURES else "",

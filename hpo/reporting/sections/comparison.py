@@ -9,7 +9,7 @@ from hpo.reporting.figures.search import comparable, plot_comparison
 from hpo.reporting.html import Html, join, paragraph, plot, section, table
 from hpo.reporting.progress import busy_seconds
 from hpo.reporting.records import StudyRecord
-from hpo.reporting.trials import best_trials, state_counts
+from hpo.reporting.trials import best_trials, counts_text, ending_counts
 from hpo.reporting.units import duration, metric_label, unit_of
 
 if TYPE_CHECKING:
@@ -51,13 +51,12 @@ def _table(records: Sequence[StudyRecord]) -> Html:
 def _row(record: StudyRecord) -> list[object]:
     best = best_trials(record)
     epochs = sum(trial.n_epochs or 0 for trial in record.trials)
-    counts = ", ".join(f"{n:,} {state.lower()}" for state, n in state_counts(record).items())
     return [
         record.name,
         record.method,
         ", ".join(metric_label(record, index) for index in range(len(record.metrics))),
         _best(record) if best else "–",
-        counts or "none",
+        counts_text(ending_counts(record), len(record.warm_starts)) or "none",
         f"{epochs:,}" if epochs else "–",
         duration(busy_seconds(record.trials).total),
     ]

@@ -6,10 +6,8 @@ from hpo.reporting.html import Html, join, paragraph, tag
 from hpo.reporting.progress import busy_seconds, pruning
 from hpo.reporting.records import StudyRecord
 from hpo.reporting.texts import incomplete_parts
-from hpo.reporting.trials import best_trials, state_counts
+from hpo.reporting.trials import ENDING_WORDS, best_trials, ending_counts
 from hpo.reporting.units import duration, metric_label, plural, unit_of
-
-STATE_WORDS = {"FAIL": "failed", "COMPLETE": "finished"}
 
 
 def overview(record: StudyRecord) -> Html:
@@ -38,9 +36,11 @@ def _sentence(record: StudyRecord) -> str:
 
 def _cards(record: StudyRecord) -> list[tuple[str, str]]:
     cards = [
-        (f"{n:,}", STATE_WORDS.get(state, state.lower()))
-        for state, n in state_counts(record).items()
+        (f"{n:,}", "finished" if kind == "complete" else ENDING_WORDS.get(kind, kind))
+        for kind, n in ending_counts(record).items()
     ]
+    if record.warm_starts:
+        cards.append((f"{len(record.warm_starts):,}", "warm-start trials"))
     if record.n_planned is not None:
         cards.insert(0, (f"{record.n_planned:,}", "evaluations planned"))
     cards += [] if record.is_controlled else _best_cards(record)
