@@ -5,6 +5,7 @@ Usage: python benchmarks/dashboard.py [N_TRIALS]
 
 from __future__ import annotations
 
+import functools
 import random
 import subprocess
 import sys
@@ -24,7 +25,8 @@ from optuna.distributions import (
 )
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 from sqlalchemy import insert
 
 from hpo.databases.storage import Storage, open_storage
@@ -132,18 +134,23 @@ def fetch(port: int, path: str) -> float:
     return time.perf_counter() - started
 
 
-def measure(browser: Browser, port: int, study_id: int, n_trials: int) -> dict[str, float]:
-    """Seconds of each way to read the study."""
+def measure(
+    browser: Browser | None, port: int, study_id: int, n_trials: int, name: str
+) -> dict[str, float]:
+    """Seconds of each way to read the study; prints each as soon as it is known."""
     path = f"/api/studies/{study_id}"
     steps: list[tuple[str, Callable[[], float]]] = [
         ("first read", lambda: fetch(port, path)),
         ("read again", lambda: fetch(port, path)),
         ("read what is new", lambda: fetch(port, f"{path}?after={n_trials}")),
-        ("page in the browser", lambda: open_page(browser, port, study_id, n_trials)),
     ]
+    if browser is not None:
+        opening = functools.partial(open_page, browser, port, study_id, n_trials)
+        steps.append(("page in the browser", opening))
     found = {}
-    for name, step in steps:
-        found[name] = step()
+    for title, step in steps:
+        found[title] = step()
+        print(f"{name:5} {title:22s} {found[title]:9.2f} s", flush=True)
         time.sleep(CACHED_FOR_S)
     return found
 
@@ -158,6 +165,15 @@ def open_page(browser: Browser, port: int, study_id: int, n_trials: int) -> floa
     seconds = time.perf_counter() - started
     page.close()
     return seconds
+
+
+def launched(playwright: Playwright) -> Browser | None:
+    """The browser, or None where there is none."""
+    try:
+        return playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+    except PlaywrightError as error:
+        print(f"page in the browser: skipped: {error.message.splitlines()[0]}", flush=True)
+        return None
 
 
 def main() -> None:
@@ -175,12 +191,13 @@ def main() -> None:
         }
         found = {}
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+            browser = launched(playwright)
             for port, (name, command) in enumerate(commands.items(), 8931):
                 with served(command, port):
-                    found[name] = measure(browser, port, study_id, n_trials)
-            browser.close()
-    print(f"{n_trials} trials           stock s    hpo s   stock / hpo")
+                    found[name] = measure(browser, port, study_id, n_trials, name)
+            if browser is not None:
+                browser.close()
+    print(f"\n{n_trials} trials           stock s    hpo s   stock / hpo")
     for step, stock_s in found["stock"].items():
         hpo_s = found["hpo"][step]
         print(f"{step:22s} {stock_s:9.2f} {hpo_s:8.2f} {stock_s / hpo_s:10.1f}")

@@ -2,7 +2,8 @@
 
 Each run is a process of its own with one thread, and what is compared is its processor time, which
 other programs on the machine do not inflate; the runs of a case take turns, round after round. An
-epoch is 60,000 images learnt and 10,000 evaluated; the first one of a process does not count.
+epoch is 60,000 images learnt and 10,000 evaluated; the first one of a process does not count. A
+case whose data set is not to be had is skipped, with the reason.
 """
 
 from __future__ import annotations
@@ -50,14 +51,24 @@ CASES = [
 ]
 
 
+class CannotRunError(Exception):
+    """What a benchmark needs is not to be had here; the message is the reason."""
+
+
 def run(script: str, *arguments: str) -> str:
-    """A script of this folder in a process of its own, on one thread."""
+    """What a script of this folder prints, in a process of its own, on one thread.
+
+    Raises:
+        CannotRunError: The script failed.
+    """
     one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     environment = os.environ | one | {"PYTHONPATH": str(HERE.parent)}
     command = [sys.executable, str(HERE / script), *arguments]
-    return subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise CannotRunError(said[-1] if said else f"{script} ended with {done.returncode}")
+    return done.stdout
 
 
 def epoch_seconds(script: str, settings: dict[str, Any]) -> float:
@@ -85,6 +96,17 @@ def dense_gflop(settings: dict[str, Any]) -> float:
     return 2e-9 * float(N_TRAIN * learnt + 10_000 * sum(sizes))
 
 
+def row(case: Case, n_rounds: int, peak: float) -> str:
+    """A case's line of the table."""
+    plain, ours, ratios = compare(case, n_rounds)
+    rounds = ", ".join(f"{ratio:.1f}" for ratio in ratios)
+    share = dense_gflop(case.settings) / ours / peak
+    return (
+        f"| {case.title} | {case.engine} | {plain:.2f} | {ours:.3f} "
+        f"| **{statistics.median(ratios):.1f}** ({rounds}) | {case.target:.0f} | {share:.0%} |"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program in each case")
@@ -100,14 +122,10 @@ def main() -> None:
     for case in CASES:
         if arguments.only not in f"{case.title} {case.engine}":
             continue
-        plain, ours, ratios = compare(case, arguments.rounds)
-        rounds = ", ".join(f"{ratio:.1f}" for ratio in ratios)
-        share = dense_gflop(case.settings) / ours / peak
-        print(
-            f"| {case.title} | {case.engine} | {plain:.2f} | {ours:.3f} "
-            f"| **{statistics.median(ratios):.1f}** ({rounds}) | {case.target:.0f} | {share:.0%} |",
-            flush=True,
-        )
+        try:
+            print(row(case, arguments.rounds, peak), flush=True)
+        except CannotRunError as reason:
+            print(f"| {case.title} | {case.engine} | skipped: {reason} | | | | |", flush=True)
     print("\n'of peak': dense arithmetic a second over the GEMM peak; skipped zeros count as done.")
 
 

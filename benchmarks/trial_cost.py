@@ -57,13 +57,13 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(f"{'method':8} {'stored':>7} {'ours ms':>9} {'stock ms':>9} {'stock/ours':>11}")
     for method in arguments.methods.split(","):
-        costs = {
-            n: _compare(method, n, arguments.trials) for n in map(int, arguments.stored.split(","))
-        }
-        for stored, (ours, stock) in costs.items():
+        costs = {}
+        for stored in map(int, arguments.stored.split(",")):
+            ours, stock = _compare(method, stored, arguments.trials)
             row = f"{method:8} {stored:7} {1e3 * ours:9.2f} {1e3 * stock:9.2f}"
             print(f"{row} {stock / ours:11.2f}", flush=True)
-        _print_growth(method, {stored: ours for stored, (ours, _) in costs.items()})
+            costs[stored] = ours
+        _print_growth(method, costs)
 
 
 def _arguments() -> argparse.Namespace:
