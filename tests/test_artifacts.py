@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from optuna.artifacts import (
     download_artifact,
     get_all_artifact_meta,
 )
+from optuna.trial import create_trial
 from safetensors.torch import load_file
 
 from hpo.workers.artifacts import ArtifactKeeper
@@ -21,10 +23,16 @@ from tests.support import study_file
 CURVES = {"epochs": {"epoch": [1, 2], "train_loss": [0.5, 0.25]}}
 
 
-def run(folder: Path, values: list[float], **keys: Any) -> optuna.Study:
+def run(
+    folder: Path, values: list[float], learnt: Sequence[float] = (), **keys: Any
+) -> optuna.Study:
     """A study of a trial for each value; each trial's weight is its number."""
-    keeper = ArtifactKeeper(study_file(folder, artifacts="kept", **keys), folder)
+    file = study_file(folder, artifacts="kept", **keys)
+    n_learnt = len(learnt)
+    keeper = ArtifactKeeper(file, folder, lambda: range(n_learnt, 99))
     study = optuna.create_study(direction="minimize", study_name="s")
+    for value in learnt:
+        study.add_trial(create_trial(value=value))
     for value in values:
         trial = study.ask()
         keeper.keep(trial, [value], {"w": torch.tensor([float(trial.number)])}, CURVES)
@@ -59,8 +67,16 @@ def test_keep_best_keeps_only_the_best_trials_files(tmp_path: Path) -> None:
     assert len([p for p in (tmp_path / "kept").iterdir() if p.name != ".lock"]) == 2
 
 
+def test_a_trial_that_was_added_to_learn_from_is_no_rival(tmp_path: Path) -> None:
+    study = run(tmp_path, [2.0, 3.0], learnt=[0.5], keep="best")
+    names = {meta.filename for meta in get_all_artifact_meta(study_or_trial=study)}
+    assert names == {"trial-1-curves.csv", "trial-1-weights.safetensors"}
+
+
 def test_of_two_trials_that_end_at_once_the_better_is_kept(tmp_path: Path) -> None:
-    keeper = ArtifactKeeper(study_file(tmp_path, artifacts="kept", keep="best"), tmp_path)
+    keeper = ArtifactKeeper(
+        study_file(tmp_path, artifacts="kept", keep="best"), tmp_path, lambda: range(9)
+    )
     study = optuna.create_study(direction="minimize", study_name="s")
 
     def kept_after(trial: optuna.Trial, value: float) -> set[str]:
@@ -85,7 +101,7 @@ def test_a_folder_that_cannot_be_written_costs_no_trial(
 
 
 def test_columns_of_unequal_length_and_tied_weights_are_kept(tmp_path: Path) -> None:
-    keeper = ArtifactKeeper(study_file(tmp_path, artifacts="kept"), tmp_path)
+    keeper = ArtifactKeeper(study_file(tmp_path, artifacts="kept"), tmp_path, lambda: range(9))
     study = optuna.create_study()
     trial, tied = study.ask(), torch.ones(2, 2)
     curves = {"epochs": {"epoch": [1, 2], "train_loss": [0.5]}}
@@ -102,13 +118,13 @@ def test_columns_of_unequal_length_and_tied_weights_are_kept(tmp_path: Path) -> 
 def test_files_that_cannot_be_made_cost_no_trial(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, weights: Any, curves: Any
 ) -> None:
-    keeper = ArtifactKeeper(study_file(tmp_path, artifacts="kept"), tmp_path)
+    keeper = ArtifactKeeper(study_file(tmp_path, artifacts="kept"), tmp_path, lambda: range(9))
     keeper.keep(optuna.create_study().ask(), [1.0], weights, curves)
     assert "The files of trial 0 are not kept" in caplog.text
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
-    keeper = ArtifactKeeper(study_file(tmp_path), tmp_path)
+    keeper = ArtifactKeeper(study_file(tmp_path), tmp_path, lambda: range(9))
     trial = optuna.create_study().ask()
     keeper.keep(trial, [1.0], None, CURVES)
     assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]

@@ -9,7 +9,7 @@ import logging
 import mimetypes
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import zip_longest
@@ -40,9 +40,13 @@ class ArtifactKeeper:
     Args:
         file: The study file; `artifacts` names the folder, `keep` says whose files are kept.
         project: The folder that `artifacts` is relative to.
+        numbers: Asked for the numbers of the trials that evaluate points; only they are rivals.
     """
 
-    def __init__(self, file: StudyFile, project: Path) -> None:
+    def __init__(
+        self, file: StudyFile, project: Path, numbers: Callable[[], Container[int]]
+    ) -> None:
+        self._numbers = numbers
         self._keep_best = file.keep == "best"
         self._folder = None if file.artifacts is None else project / file.artifacts
 
@@ -70,12 +74,27 @@ class ArtifactKeeper:
                 files = _write(Path(folder), weights, curves)
                 if self._keep_best:
                     with _turn(self._folder):
-                        _replace_worse(store, trial, values, files)
+                        self._replace_worse(store, trial, values, files)
                     return
                 for path in files:
                     upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
         except Exception as error:
             _logger.warning("The files of trial %d are not kept: %s", trial.number, error)
+
+    def _replace_worse(
+        self,
+        store: FileSystemArtifactStore,
+        trial: optuna.Trial,
+        values: Sequence[float],
+        files: Sequence[Path],
+    ) -> None:
+        study = trial.study
+        if not _is_best(values, _rivals(study, self._numbers()), study.directions):
+            return
+        for path in files:
+            _replace(store, trial, path)
+        kept = json.dumps({"trial": trial._trial_id, "values": list(values)})  # noqa: SLF001
+        study._storage.set_study_system_attr(study._study_id, _KEPT, kept)  # noqa: SLF001
 
 
 def _write(
@@ -107,37 +126,27 @@ def _turn(folder: Path) -> Iterator[None]:
         yield
 
 
-def _replace_worse(
-    store: FileSystemArtifactStore,
-    trial: optuna.Trial,
+def _is_best(
     values: Sequence[float],
-    files: Sequence[Path],
-) -> None:
-    study = trial.study
-    if not _is_best(study, values):
-        return
-    for path in files:
-        _replace(store, trial, path)
-    kept = json.dumps({"trial": trial._trial_id, "values": list(values)})  # noqa: SLF001
-    study._storage.set_study_system_attr(study._study_id, _KEPT, kept)  # noqa: SLF001
-
-
-def _is_best(study: optuna.Study, values: Sequence[float]) -> bool:
-    """Whether a value beats every complete trial's, and that of the kept files' trial.
-
-    That one may not be told yet; if it failed in the end, it does not count. With several
-    objectives: whether none dominates it.
-    """
-    directions = [direction.name.lower() for direction in study.directions]
-    mine = losses(values, directions)
-    others = (losses(other, directions) for other in _rivals(study))
+    rivals: Iterable[Sequence[float]],
+    directions: Sequence[optuna.study.StudyDirection],
+) -> bool:
+    """Whether values beat all rivals; with several objectives, whether none dominates them."""
+    names = [direction.name.lower() for direction in directions]
+    mine = losses(values, names)
+    others = (losses(other, names) for other in rivals)
     return not any(other == mine or dominates(other, mine) for other in others)
 
 
-def _rivals(study: optuna.Study) -> Iterator[Sequence[float]]:
+def _rivals(study: optuna.Study, numbers: Container[int]) -> Iterator[Sequence[float]]:
+    """The values of complete trials, and of the kept files' trial.
+
+    That one may not be told yet; if it failed in the end, it does not count.
+    """
     storage, study_id = study._storage, study._study_id  # noqa: SLF001 (as optuna.artifacts)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        yield trial.values
+        if trial.number in numbers:
+            yield trial.values
     kept = storage.get_study_system_attrs(study_id).get(_KEPT)
     if kept is not None:
         found = json.loads(kept)

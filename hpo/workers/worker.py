@@ -107,7 +107,7 @@ class Worker:
         self._lease = Lease()
         self._pruner = make_pruner(self._file)
         self._histories: Histories = {}
-        self._artifacts = ArtifactKeeper(self._file, job.project)
+        self._artifacts = ArtifactKeeper(self._file, job.project, self._ledger.trial_numbers)
 
     def run(self, commands: Connection | None) -> None:
         """Work until nothing is free, then wait while other workers hold points."""
