@@ -84,13 +84,12 @@ _NAME_LISTS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=Tr
 
 @st.composite
 def spaces(draw: st.DrawFn, simple: st.SearchStrategy[dict[str, Any]] = SIMPLE) -> dict[str, Any]:
-    """Draw a space: plain parameters, free-length lists, lists that follow lists, conditions."""
+    """Draw a space: plain parameters, free-length lists, conditions."""
     space: dict[str, Any] = {}
     for name in draw(_NAME_LISTS):
-        lists = [other for other, keys in space.items() if "length" in keys]
         keys = draw(simple)
         if draw(st.integers(0, 3)) == 0:
-            length = draw(LENGTHS | st.sampled_from(lists) if lists else LENGTHS)
+            length = draw(LENGTHS)
             keys = {"length": length, "each": keys}
         parents = [other for other, its in space.items() if "choices" in its]
         is_conditional = draw(st.booleans())

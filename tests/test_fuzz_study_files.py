@@ -28,7 +28,7 @@ search_space:
   optimizer: {choices: [sgd, adam, null, true]}
   momentum: {low: 0.0, high: 0.9, step: 0.3, when: {optimizer: [sgd, adam]}}
   layers: {length: {low: 0, high: 3}, each: {choices: [64, [1, 2]]}, when: {optimizer: sgd}}
-  dropout: {length: layers, each: {low: 1.0e-3, high: 1, log: true, levels: [0.1, 1]}}
+  dropout: {length: 2, each: {low: 1.0e-3, high: 1, log: true, levels: [0.1, 1]}}
 start_with: [{optimizer: sgd, momentum: 0.3}, {layers: [64]}]
 fixed: {a: &a [1, 2], b: *a}
 """

@@ -70,11 +70,6 @@ def test_levels_give_the_grid_and_leave_the_range_to_other_methods() -> None:
     assert space.distributions()["lr"] == FloatDistribution(1e-3, 1.0, log=True)
 
 
-def test_levels_alone_are_choices() -> None:
-    space = SearchSpace.from_data({"lr": {"levels": [0.01, 0.1]}})
-    assert space.distributions()["lr"] == CategoricalDistribution([0.01, 0.1])
-
-
 def test_a_conditional_parameter_is_in_the_grid_only_where_it_exists() -> None:
     space = SearchSpace.from_data(
         {
@@ -100,21 +95,6 @@ def test_a_free_length_list_has_one_point_per_list() -> None:
     assert list(space.parameters) == ["hidden_layers_length", "hidden_layers_0", "hidden_layers_1"]
 
 
-def test_a_list_can_be_as_long_as_another() -> None:
-    space = SearchSpace.from_data(
-        {
-            "dropout": {"length": "hidden_layers", "each": {"low": 0.0, "high": 0.5}},
-            "activation": {"length": "shape", "each": {"choices": ["relu", "tanh"]}},
-            "hidden_layers": {"length": {"low": 1, "high": 4}, "each": {"choices": [64, 128]}},
-            "shape": {"choices": [[128], [128, 64, 64]]},
-        }
-    )
-    for seed in range(30):
-        settings = space.settings(space.draw(Random(seed)))
-        assert len(settings["dropout"]) == len(settings["hidden_layers"])
-        assert len(settings["activation"]) == len(settings["shape"])
-
-
 def test_a_list_of_length_zero_is_an_empty_list_and_not_absent() -> None:
     space = SearchSpace.from_data(
         {"hidden_layers": {"length": {"low": 0, "high": 1}, "each": {"choices": [64]}}}
@@ -131,18 +111,6 @@ def test_a_condition_on_a_fixed_setting_is_decided_at_once() -> None:
     space = SearchSpace.from_data(data, {"optimizer": "adam"})
     assert list(space.parameters) == ["beta"]
     assert space.to_data() == {"beta": {"low": 0.0, "high": 0.9}}
-
-
-def test_a_list_as_long_as_one_that_cannot_exist_does_not_exist() -> None:
-    each = {"each": {"choices": [1, 2]}}
-    data = {
-        "a": {"length": {"low": 1, "high": 2}, **each, "when": {"optimizer": "sgd"}},
-        "b": {"length": "a", **each},
-        "c": {"choices": [1]},
-    }
-    space = SearchSpace.from_data(data, {"optimizer": "adam"})
-    assert SearchSpace.from_data(space.to_data()) == space
-    assert list(space.parameters) == ["c"]
 
 
 def test_a_log_range_of_whole_numbers_draws_its_ends_as_optuna_does() -> None:
@@ -185,7 +153,12 @@ def test_a_log_range_of_whole_numbers_draws_its_ends_as_optuna_does() -> None:
         ({"length": 2, "each": {"choices": [1], "when": {"y": 1}}}, "x.each.when", "not go inside"),
         ({"length": 65, "each": {"choices": [1]}}, "x.length", "must be at most 64, but got 65."),
         ({"length": {"low": 1, "high": 99}, "each": {"choices": [1]}}, "x.length", "from 0 to 64"),
-        ({"length": "y", "each": {"choices": [1]}}, "x.length", "must name a list of this space"),
+        (
+            {"length": "y", "each": {"choices": [1]}},
+            "x.length",
+            "must be a whole number, but got 'y'",
+        ),
+        ({"levels": [1, 2]}, "x", "a range needs `low` and `high`; for"),
         ({"length": 2, "low": 1, "each": {"choices": [1]}}, "x.low", "belongs under `each`."),
     ],
 )

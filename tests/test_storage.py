@@ -69,6 +69,10 @@ def test_opening_a_file_twice_in_one_process_hides_nothing_that_others_write(
         ("sqlite:///{folder}/text.db", "is not an SQLite database"),
         ("sqlite:///{folder}/other.db", "is not an Optuna database"),
         ("postgresql://u:secret@127.0.0.1:9/x", "Connection refused"),
+        (
+            "mysql://u:secret@127.0.0.1/x",
+            "an SQLite or a PostgreSQL database, but got mysql",
+        ),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_refused_in_one_sentence(
@@ -85,8 +89,8 @@ def test_a_storage_that_cannot_be_used_is_refused_in_one_sentence(
 
 
 def test_a_missing_driver_is_named_with_its_command() -> None:
-    with pytest.raises(MissingPackage, match="pip install oracledb"):
-        open_storage("oracle://u:secret@127.0.0.1/x")
+    with pytest.raises(MissingPackage, match="pip install psycopg2"):
+        open_storage("postgresql+psycopg2://u:secret@127.0.0.1/x")
 
 
 @pytest.mark.parametrize(

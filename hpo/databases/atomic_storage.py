@@ -52,7 +52,6 @@ class AtomicStorage(LeanStorage):
 
     def __init__(self, url: str, engine_kwargs: dict[str, Any]) -> None:
         # Not by Optuna's constructor, which imports alembic, half a second, to read one row.
-        self._set_default_engine_kwargs_for_mysql(url, engine_kwargs)
         self.url, self.engine_kwargs, self.skip_compatibility_check = url, engine_kwargs, False
         self.heartbeat_interval = self.grace_period = None
         self.heartbeat_stale_trial_callback = self.failed_trial_callback = None

@@ -32,13 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Storage", "mask_password", "open_storage", "storage_errors"]
 
-_DRIVERS = {
-    "postgres": "postgresql+psycopg",
-    "postgresql": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mariadb+pymysql",
-}
-_EXTRAS = {"psycopg": "'hpo-service[postgres]'", "pymysql": "pymysql"}
+_POSTGRESQL = ("postgres", "postgresql")
+_BACKENDS = ("sqlite", "postgresql")
 
 
 class Storage:
@@ -167,7 +162,13 @@ def _parse(url: str) -> URL:
         raise StorageError(
             f"A storage must be a URL such as sqlite:///hpo.db, but got {shown}.{hint}"
         ) from None
-    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+    if parsed.drivername in _POSTGRESQL:
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in _BACKENDS:
+        raise StorageError(
+            f"A storage must be an SQLite or a PostgreSQL database, but got {mask_password(url)}."
+        )
+    return parsed
 
 
 def _open_server(url: URL, *, create: bool, read_only: bool) -> Storage:
@@ -191,7 +192,7 @@ def _server_engine(url: URL, kwargs: dict[str, Any]) -> Engine:
     try:
         return sqlalchemy.create_engine(url, **kwargs)
     except ModuleNotFoundError as error:
-        package = _EXTRAS.get(str(error.name), str(error.name))
+        package = "'hpo-service[postgres]'" if error.name == "psycopg" else error.name
         raise MissingPackage(
             f"{mask_password(str(url))} needs the package {error.name}: pip install {package}"
         ) from None

@@ -113,8 +113,3 @@ def _sqlite_clock(element: DatabaseClock, compiler: Any, **options: Any) -> str:
 @compiles(DatabaseClock, "postgresql")
 def _postgresql_clock(element: DatabaseClock, compiler: Any, **options: Any) -> str:  # noqa: ARG001
     return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
-
-
-@compiles(DatabaseClock, "mysql", "mariadb")
-def _mysql_clock(element: DatabaseClock, compiler: Any, **options: Any) -> str:  # noqa: ARG001
-    return "unix_timestamp(current_timestamp(6))"

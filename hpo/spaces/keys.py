@@ -42,15 +42,12 @@ def _number(value: Any) -> Any:
 
 
 def _branch(value: Any) -> str:
-    if isinstance(value, str):
-        return f"{BRANCH}like"
     return f"{BRANCH}own" if isinstance(value, dict | ParameterKeys) else f"{BRANCH}fixed"
 
 
 Number = Annotated[Any, AfterValidator(_number), WithJsonSchema({"type": "number"})]
 Length = Annotated[
     Annotated[int, Field(ge=1, le=MAX_LENGTH), Tag(f"{BRANCH}fixed")]
-    | Annotated[str, Tag(f"{BRANCH}like")]
     | Annotated["ParameterKeys", Tag(f"{BRANCH}own")],
     Discriminator(_branch),
 ]
@@ -80,7 +77,7 @@ class ParameterKeys(BaseModel):
     levels: list[Any] = Field(
         default=[],
         min_length=1,
-        description="The values a grid takes from the range; alone it means `choices`.",
+        description="The values a grid takes from the range; other methods use all of it.",
     )
     when: dict[str, Any] = Field(
         default={},
@@ -90,8 +87,8 @@ class ParameterKeys(BaseModel):
     )
     length: Length = Field(
         default=0,
-        description="Makes a list: a whole number, a parameter of whole numbers (`low` and "
-        "`high`), or the name of another list to be as long as.",
+        description="Makes a list: a whole number, or a parameter of whole numbers (`low` and "
+        "`high`).",
     )
     each: ParameterKeys = Field(
         default=None,  # type: ignore[assignment]  # pydantic checks no defaults
@@ -137,10 +134,8 @@ def _hinted(findings: Iterable[Finding], data: Mapping[str, Any]) -> Iterator[Fi
 
 def kind_of(keys: ParameterKeys) -> str:
     """Tell what the keys describe: choices, range or list; nothing when no kind is begun."""
-    given = keys.model_fields_set - {"when"}
-    if given == {"levels"}:
-        return "choices"
-    return next((kind for kind in ("list", "choices", "range") if given & _KINDS[kind]), "")
+    kinds = ("list", "choices", "range")
+    return next((kind for kind in kinds if keys.model_fields_set & _KINDS[kind]), "")
 
 
 def read_parameter(keys: ParameterKeys, name: str) -> tuple[Parameter | None, list[Finding]]:
@@ -150,38 +145,35 @@ def read_parameter(keys: ParameterKeys, name: str) -> tuple[Parameter | None, li
         return None, [((), "needs `choices`, or `low` and `high`, or `length` and `each`.")]
     found = list(_strangers(keys, kind))
     if kind == "choices":
-        key = "choices" if "choices" in keys.model_fields_set else "levels"
-        found += _choice_faults(key, getattr(keys, key))
-        values = tuple(tuple(v) if isinstance(v, list) else v for v in getattr(keys, key))
+        found += _choice_faults(keys.choices)
+        values = tuple(tuple(v) if isinstance(v, list) else v for v in keys.choices)
         return (None if found else Choices(name, values)), found
     found += _range_faults(keys)
     return (None if found else _range(keys, name)), found
 
 
 def _strangers(keys: ParameterKeys, kind: str) -> Iterator[Finding]:
-    wanted = (
-        _KINDS[kind] | {"when"} | ({"levels"} if "choices" not in keys.model_fields_set else set())
-    )
+    wanted = _KINDS[kind] | {"when"}
     for key in sorted(keys.model_fields_set - wanted):
         yield (key,), f"'{key}' does not go with '{sorted(keys.model_fields_set & wanted)[0]}'."
 
 
-def _choice_faults(key: str, values: list[Any]) -> Iterator[Finding]:
+def _choice_faults(values: list[Any]) -> Iterator[Finding]:
     if len(values) > MAX_CHOICES:
-        yield (key,), f"at most {MAX_CHOICES} values, but got {len(values)}."
+        yield ("choices",), f"at most {MAX_CHOICES} values, but got {len(values)}."
         return
     seen: dict[str, Any] = {}
     for index, value in enumerate(values):
-        items = value if isinstance(value, list) else [value]
+        at, items = ("choices", index), value if isinstance(value, list) else [value]
         if any(isinstance(item, list | dict) for item in items):
-            yield (key, index), "must be a number, a word, true, false, null or a list of these."
+            yield at, "must be a number, a word, true, false, null or a list of these."
         elif label_of(value) in seen:
-            yield (key, index), _one_label(value, seen[label_of(value)])
+            yield at, _one_label(value, seen[label_of(value)])
         seen.setdefault(label_of(value), value)
     scalars = [value for value in values if not isinstance(value, list | dict)]
     for one, other in combinations(scalars[:100], 2):
         if one == other and not same(one, other):
-            yield (key,), f"Optuna cannot tell {shown(one)} from {shown(other)}."
+            yield ("choices",), f"Optuna cannot tell {shown(one)} from {shown(other)}."
 
 
 def _one_label(value: Any, other: Any) -> str:
@@ -199,11 +191,13 @@ def _range(keys: ParameterKeys, name: str) -> Range:
 
 
 def _range_faults(keys: ParameterKeys) -> Iterator[Finding]:
-    for key, other in (("low", "high"), ("high", "low")):
-        if getattr(keys, key) is None:
-            got = other if getattr(keys, other) is not None else "step, log or levels"
-            yield (), f"'{key}' is missing: a range has low and high, but got only {got}."
-    if keys.low is None or keys.high is None:
+    missing = [key for key in ("low", "high") if getattr(keys, key) is None]
+    if len(missing) == 2:
+        yield (), "a range needs `low` and `high`; for a few values alone write `choices`."
+    elif missing:
+        [got] = {"low", "high"} - set(missing)
+        yield (), f"'{missing[0]}' is missing: a range has low and high, but got only {got}."
+    if missing:
         return
     if keys.low > keys.high:
         yield ("low",), f"`low <= high` must hold, but got low={keys.low}, high={keys.high}."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import CoreSchema, core_schema
 
 from hpo.near_miss import near_miss
-from hpo.spaces.layout import Layout, ListShape, lay_out
+from hpo.spaces.flat_space import FlatSpace, ListShape, flatten
 from hpo.spaces.parameters import Condition, Parameter
 from hpo.yaml_files.faults import Faulty, Finding
 
@@ -51,15 +51,15 @@ class SearchSpace:
         Raises:
             Faulty: A ValueError with every fault and its path.
         """
-        layout, found = lay_out(data, fixed or {})
-        if not found and not layout.parameters:
+        flat, found = flatten(data, fixed or {})
+        if not found and not flat.parameters:
             found = [((), "a search space needs at least one parameter.")]
         if found:
             raise Faulty(found)
-        kept = _without_outside({name: data[name] for name in layout.kept}, layout)
+        kept = _without_outside({name: data[name] for name in flat.kept}, flat)
         return cls(
-            MappingProxyType(layout.parameters),
-            MappingProxyType(layout.lists),
+            MappingProxyType(flat.parameters),
+            MappingProxyType(flat.lists),
             json.dumps(kept),
         )
 
@@ -223,15 +223,15 @@ def _parts(shape: ListShape) -> list[str]:
     return [*shape.items, *([shape.length] if shape.length else [])]
 
 
-def _without_outside(data: dict[str, Any], layout: Layout) -> dict[str, Any]:
+def _without_outside(data: dict[str, Any], flat: FlatSpace) -> dict[str, Any]:
     """Drop the conditions that were decided by settings outside the space."""
     kept = {}
     for name, keys in data.items():
-        own = {p: v for p, v in keys.get("when", {}).items() if _inside(p, layout)}
+        own = {p: v for p, v in keys.get("when", {}).items() if _inside(p, flat)}
         rest = {key: value for key, value in keys.items() if key != "when"}
         kept[name] = {**rest, "when": own} if own else rest
     return kept
 
 
-def _inside(parent: str, layout: Layout) -> bool:
-    return parent in layout.parameters or parent in layout.lists
+def _inside(parent: str, flat: FlatSpace) -> bool:
+    return parent in flat.parameters or parent in flat.lists

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hpo.errors import Fault, FileFaults
-from hpo.spaces.layout import lay_out
+from hpo.spaces.flat_space import flatten
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files import factors, overrides, rules
 from hpo.study_files.claims import ClaimKeys, Levels, read_claim
@@ -191,7 +191,7 @@ class _Reading:
             if not isinstance(data, dict):
                 spaces.add(((other,), "must be a mapping of parameters."))
             elif other != name:
-                findings = lay_out(data, None)[1]
+                findings = flatten(data, None)[1]
                 spaces.add(*(((other, *path), text) for path, text in findings))
         return spaces
 

@@ -16,8 +16,6 @@ from hpo.errors import Fault
 from hpo.yaml_files.document import UNPRINTABLE, Document, Place, source_line
 from hpo.yaml_files.faults import Path, path_text
 
-MAX_VALUES = 20_000  # aliases of aliases can make a small file gigantic
-MAX_DEPTH = 40
 MAX_WHOLE = 2**63 - 1  # what databases hold
 
 _WHOLE = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -36,19 +34,12 @@ class Builder:
         self._document = document
         self._lines = lines
         self._open: list[Node] = []
-        self._values = 0
 
     def build(self, node: MappingNode) -> dict[str, Any]:
         """Give the plain data of a document's top."""
         return self._mapping(node, ())
 
     def _value(self, node: Node, path: Path) -> Any:
-        self._values += 1
-        if self._values > MAX_VALUES:
-            if self._values == MAX_VALUES + 1:
-                self._fault(node, path, f"more than {MAX_VALUES} values.")
-            self._document.unread.add(())
-            return None
         tag = str(node.tag or "")
         if tag.removeprefix(_TAG) not in _TAGS:
             return self._unread(
@@ -58,8 +49,6 @@ class Builder:
             return self._scalar(node, path)
         if any(node is above for above in self._open):
             return self._unread(node, path, "an alias may not stand inside its own anchor.")
-        if len(self._open) >= MAX_DEPTH:
-            return self._unread(node, path, "is nested too deeply.")
         self._open.append(node)
         if isinstance(node, SequenceNode):
             value: Any = self._sequence(node, path)

@@ -12,8 +12,8 @@ from typing import Any
 
 from hpo.near_miss import near_miss
 from hpo.spaces.keys import MAX_LENGTH, ParameterKeys, kind_of, read_keys, read_parameter
-from hpo.spaces.parameters import Choices, Condition, Parameter, Range, label_of, same
-from hpo.yaml_files.faults import Finding, Path, shown
+from hpo.spaces.parameters import Choices, Condition, Parameter, Range, same
+from hpo.yaml_files.faults import Finding, Path
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ListShape:
 
     Attributes:
         name: The list's name in settings.
-        length: The parameter that holds its length; None when it is fixed or follows a list.
+        length: The parameter that holds its length; None when it is fixed.
         items: The parameters of its items, in order.
         when: Conditions under which the list exists.
     """
@@ -34,18 +34,24 @@ class ListShape:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A space's flat parameters, parents before children, and its lists."""
+class FlatSpace:
+    """A space's flat parameters, parents before children, and its lists.
+
+    Attributes:
+        parameters: By name, as trials have them.
+        lists: By name, as settings have them.
+        kept: The written parameters that no fixed setting rules out.
+    """
 
     parameters: dict[str, Parameter]
     lists: dict[str, ListShape]
     kept: tuple[str, ...]
 
 
-def lay_out(
+def flatten(
     data: Mapping[str, Any], fixed: Mapping[str, Any] | None
-) -> tuple[Layout, list[Finding]]:
-    """Expand a space.
+) -> tuple[FlatSpace, list[Finding]]:
+    """Make a space's written parameters flat.
 
     Args:
         data: The space as written.
@@ -55,7 +61,7 @@ def lay_out(
     keys, found = read_keys(data)
     outside = None if fixed is None else {**dict.fromkeys(data.keys() - keys.keys()), **fixed}
     reader = _Reader(keys, outside, found)
-    return reader.layout(), found
+    return reader.flat_space(), found
 
 
 class _Reader:
@@ -71,36 +77,35 @@ class _Reader:
         self._lists: dict[str, ListShape] = {}
         self._when: dict[str, tuple[Condition, ...]] = {}
 
-    def layout(self) -> Layout:
+    def flat_space(self) -> FlatSpace:
         dropped = self._dropped()
         for name in self._ordered():
             self._conditions(name, dropped)
             if kind_of(self._keys[name]) == "list":
                 self._add_list(name, self._keys[name])
             else:
-                self._add(name, *read_parameter(self._keys[name], name), when=self._when[name])
+                read = read_parameter(self._keys[name], name)
+                self._add((name,), *read, self._when[name])
         kept = [name for name in self._keys if name not in dropped]
         gone = {flat for name in dropped for flat in self._flat_names(name)}
         parameters = {name: p for name, p in self._flat.items() if name not in gone}
         lists = {name: self._lists[name] for name in kept if name in self._lists}
-        return Layout(parameters, lists, tuple(kept))
+        return FlatSpace(parameters, lists, tuple(kept))
 
     def _add(
         self,
-        name: str,
+        at: Path,
         parameter: Parameter | None,
         found: list[Finding],
         when: tuple[Condition, ...],
-        at: Path = (),
-    ) -> Parameter | None:
-        self._found.extend(((at or (name,)) + path, text) for path, text in found)
-        flat = at[0] if at else name
+    ) -> None:
+        """Note a parameter as read at a path, with its conditions."""
+        self._found.extend(((*at, *path), text) for path, text in found)
         if parameter is None:
-            return None
+            return
         if parameter.name in self._flat:
-            self._found.append(((flat,), f"gives '{parameter.name}', which exists already."))
+            self._found.append((at[:1], f"gives '{parameter.name}', which exists already."))
         self._flat[parameter.name] = replace(parameter, when=when)
-        return self._flat[parameter.name]
 
     def _ordered(self) -> list[str]:
         """Sort so that parents come first, otherwise as written; name every circle."""
@@ -124,9 +129,7 @@ class _Reader:
             order.append(name)
 
     def _parents(self, name: str) -> list[str]:
-        keys = self._keys[name]
-        named = [*keys.when, *([keys.length] if isinstance(keys.length, str) else [])]
-        owners = [self._owner(parent) for parent in named]
+        owners = [self._owner(parent) for parent in self._keys[name].when]
         return [owner for owner in owners if owner is not None]
 
     def _owner(self, name: str) -> str | None:
@@ -145,9 +148,7 @@ class _Reader:
         dropped: set[str] = set()
         for _ in self._keys:
             for name, keys in self._keys.items():
-                follows_dropped = isinstance(keys.length, str) and keys.length in dropped
-                forbidden = (self._forbids(p, v, dropped) for p, v in keys.when.items())
-                if follows_dropped or any(forbidden):
+                if any(self._forbids(p, v, dropped) for p, v in keys.when.items()):
                     dropped.add(name)
         return dropped
 
@@ -180,8 +181,8 @@ class _Reader:
     def _condition(self, path: Path, parent: str, wanted: Any) -> Iterator[Condition]:
         parameter = self._flat.get(parent)
         if parent in self._lists:
-            names = ", ".join(self._flat_names(parent)[-1:])
-            self._found.append((path, f"'{parent}' is a list; name one of its parts: {names}."))
+            part = self._lists[parent].length or self._lists[parent].items[0]
+            self._found.append((path, f"'{parent}' is a list; name one of its parts: {part}."))
         if parameter is None:
             return  # its own finding says why it is not there
         if isinstance(parameter, Range) and not parameter.is_whole and not parameter.n_levels:
@@ -204,14 +205,12 @@ class _Reader:
         when = self._when[name]
         if isinstance(keys.length, ParameterKeys):
             length, per_item = self._own_length(name, keys.length)
-        elif isinstance(keys.length, str):
-            length, per_item = None, self._followed(name, keys.length)
         else:
             length, per_item = None, [()] * keys.length
         items = []
         for index, conditions in enumerate(per_item):
             item, faults = read_parameter(keys.each, f"{name}_{index}")
-            self._add(name, item, faults if index == 0 else [], when + conditions, (name, "each"))
+            self._add((name, "each"), item, faults if index == 0 else [], when + conditions)
             items.append(f"{name}_{index}")
         self._lists[name] = ListShape(name, length, tuple(items), when)
 
@@ -227,33 +226,13 @@ class _Reader:
         if parameter and not all(_is_size(size) for size in sizes or [None]):
             found = [((), f"a length is a whole number from 0 to {MAX_LENGTH}.")]
             parameter = None
-        self._add(name, parameter, found, self._when[name], (name, "length"))
+        self._add((name, "length"), parameter, found, self._when[name])
         whole = sorted(size for size in sizes if isinstance(size, int)) if parameter else []
         conditions = [
             (Condition(f"{name}_length", tuple(size for size in whole if size > index)),)
             for index in range(max(whole, default=0))
         ]
         return f"{name}_length", list(conditions)
-
-    def _followed(self, name: str, other: str) -> list[tuple[Condition, ...]]:
-        """Make each item depend on the list that this one is as long as."""
-        parameter, shape = self._flat.get(other), self._lists.get(other)
-        if shape is not None:
-            return [self._flat[item].when for item in shape.items if item in self._flat]
-        if isinstance(parameter, Choices) and all(isinstance(v, tuple) for v in parameter.values):
-            longest = max(len(value) for value in parameter.values)
-            return [
-                (*parameter.when, Condition(other, _longer(parameter, index)))
-                for index in range(longest)
-            ]
-        hint = near_miss(other, [key for key in self._keys if key != name])
-        text = f"must name a list of this space, but got {shown(other)}.{hint}"
-        self._found.append(((name, "length"), text))
-        return []
-
-
-def _longer(parameter: Choices, index: int) -> tuple[str, ...]:
-    return tuple(label_of(value) for value in parameter.values if len(value) > index)
 
 
 def _several(parameter: Parameter, wanted: Any) -> list[Any]:
