@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -34,8 +35,12 @@ def evaluate(function: Callable[..., Any], trial: LeasedTrial, n_directions: int
         StopTrial: The study is being stopped.
     """
     memory.mark()
-    started = time.monotonic()
-    outcome = _call(function, trial, n_directions)
+    started, process = time.monotonic(), os.getpid()
+    try:
+        outcome = _call(function, trial, n_directions)
+    finally:
+        if os.getpid() != process:  # forked by the objective: only one of them may tell
+            os._exit(1)
     measured = {
         "run_time_s": round(time.monotonic() - started, 4),
         "peak_memory_mib": round(memory.peak_mib(), 1),

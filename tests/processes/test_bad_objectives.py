@@ -57,6 +57,9 @@ def refused(trial):
     assert trial.user_attrs["attempt"] == 1
     return 1.0
 
+def raises():
+    raise ValueError("in a process that the objective has forked")
+
 def keep(trial, **epochs):
     hpo.keep_curves(trial, {"epochs": epochs})
 
@@ -125,6 +128,8 @@ DEEDS = [
     # what it does to the worker
     ("sys.stdout.close(); sys.stderr.close()", C, None),
     ("sys.stdout = sys.stderr = None; raise ValueError('mute')", F, "ValueError: mute"),
+    ("os.fork()", C, None),
+    ("os.fork() or raises()", C, None),
     ("os._exit(7)", F, "its worker ended with exit code 7"),
     ("os.kill(os.getpid(), 9)", F, "its worker was killed by SIGKILL"),
     # what it wants of the study
