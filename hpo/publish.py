@@ -33,19 +33,19 @@ def publish(storage: Storage, study_name: str) -> list[str]:
         UserError: There is no such study.
     """
     from hpo.ledger.stored_study import require_stored
+    from hpo.reporting.analysis import analyze
     from hpo.reporting.figures import study_figures
     from hpo.reporting.notes import study_note, trial_note
-    from hpo.reporting.trials import best_trials
     from hpo.stored_record import read_stored
 
     stored = require_stored(storage, study_name)
-    record = read_stored(stored, with_curves=True)
+    analysis = analyze(read_stored(stored, with_curves=True))
     notebook = _Notebook(storage.optuna, stored.optuna_study())
-    notebook.write_note(None, study_note(record), "the study's note")
-    for best in best_trials(record)[:1]:
+    notebook.write_note(None, study_note(analysis), "the study's note")
+    for best in analysis.best[:1]:
         words = f"the note of trial {best.number}"
-        notebook.write_note(best.number, trial_note(record, best.number), words)
-    for name, figure in study_figures(record).items():
+        notebook.write_note(best.number, trial_note(analysis.record, best.number), words)
+    for name, figure in study_figures(analysis).items():
         notebook.write_figure(name, fit(name, figure))
     notebook.remember()
     return notebook.written

@@ -14,6 +14,7 @@ from hpo.errors import UserError
 if TYPE_CHECKING:
     from hpo.databases.storage import Storage
     from hpo.ledger.stored_study import StoredStudy
+    from hpo.reporting.analysis import Analysis
     from hpo.reporting.records import StudyRecord, TrialRecord
 
 
@@ -34,12 +35,13 @@ def list_command(storage: str | None, style: str) -> None:
 
 
 def _study_row(stored: StoredStudy) -> dict[str, Any]:
-    from hpo.reporting.trials import best_trials, state_counts
+    from hpo.reporting.analysis import analyze
+    from hpo.reporting.trials import state_counts
     from hpo.stored_record import read_stored
 
-    record = read_stored(stored)
+    analysis = analyze(read_stored(stored))
+    record, winner = analysis.record, analysis.winner
     counts = state_counts(record)
-    best = best_trials(record)
     planned = stored.ledger.counts() if stored.is_ours else None
     return {
         "study": stored.name,
@@ -50,7 +52,7 @@ def _study_row(stored: StoredStudy) -> dict[str, Any]:
         "pruned": counts.get("PRUNED", 0),
         "failed": planned.failed if planned else counts.get("FAIL", 0),
         "running": counts.get("RUNNING", 0),
-        "best": best[0].values[0] if len(best) == 1 and len(record.directions) == 1 else None,
+        "best": None if winner is None else winner.values[0],
     }
 
 
@@ -72,11 +74,11 @@ def show_command(
         if watch:
             console.watch(lambda: show_words.render(show_words.show_data(*_read(database, study))))
             return
-        stored, record = _read(database, study)
+        stored, analysis = _read(database, study)
         if trial is None:
-            data = show_words.show_data(stored, record)
+            data = show_words.show_data(stored, analysis)
         else:
-            data = show_words.trial_data(record, trial, project)
+            data = show_words.trial_data(analysis.record, trial, project)
     if style == "json":
         console.print_json(data)
     elif style == "csv":
@@ -97,8 +99,8 @@ def trials_command(study: str, storage: str | None, style: str) -> None:
     from hpo.reporting.trials import trial_rows
 
     with opened(storage) as database:
-        _, record = _read(database, study)
-    console.print_rows(trial_rows(record), style)
+        _, analysis = _read(database, study)
+    console.print_rows(trial_rows(analysis.record), style)
 
 
 @click.command("best")
@@ -108,14 +110,13 @@ def trials_command(study: str, storage: str | None, style: str) -> None:
 def best_command(study: str, output: Path | None, storage: str | None) -> None:
     """Print the settings of STUDY's best trial as YAML, which `hpo train` reads."""
     from hpo import console
-    from hpo.reporting.trials import best_trials
 
     with opened(storage) as database:
-        _, record = _read(database, study)
-    best = best_trials(record)
+        _, analysis = _read(database, study)
+    best = analysis.best
     if not best:
         raise UserError(f"The study {study!r} has no finished trial yet.")
-    texts = [_settings_text(record, trial) for trial in best]
+    texts = [_settings_text(analysis.record, trial) for trial in best]
     if output is None:
         console.say("\n---\n".join(texts))
         return
@@ -142,9 +143,10 @@ def _settings_text(record: StudyRecord, trial: TrialRecord) -> str:
     return f"# {name}, trial {trial.number}: {said}\n{settings}"
 
 
-def _read(database: Storage, study: str) -> tuple[StoredStudy, StudyRecord]:
+def _read(database: Storage, study: str) -> tuple[StoredStudy, Analysis]:
     from hpo.ledger.stored_study import require_stored
+    from hpo.reporting.analysis import analyze
     from hpo.stored_record import read_stored
 
     stored = require_stored(database, study)
-    return stored, read_stored(stored)
+    return stored, analyze(read_stored(stored))

@@ -10,28 +10,20 @@ from rich.console import Group
 
 from hpo import console
 from hpo.errors import UserError
-from hpo.reporting.trials import (
-    Failure,
-    best_settings,
-    best_trials,
-    counts_text,
-    ending_counts,
-    failures,
-    interruptions,
-    state_counts,
-    workers,
-)
+from hpo.reporting.trials import Failure, best_settings, counts_text, state_counts, workers
 from hpo.workers.logs import trial_log
 
 if TYPE_CHECKING:
     from hpo.ledger.stored_study import StoredStudy
+    from hpo.reporting.analysis import Analysis
     from hpo.reporting.records import StudyRecord
 
 N_FAILURES_SHOWN = 20
 
 
-def show_data(stored: StoredStudy, record: StudyRecord) -> dict[str, Any]:
+def show_data(stored: StoredStudy, analysis: Analysis) -> dict[str, Any]:
     """Everything `hpo show` knows, as plain data."""
+    record = analysis.record
     counts = stored.ledger.counts() if stored.is_ours else None
     points = {} if counts is None else {name: getattr(counts, name) for name in _POINT_STATES}
     return {
@@ -41,7 +33,7 @@ def show_data(stored: StoredStudy, record: StudyRecord) -> dict[str, Any]:
         "directions": list(record.directions),
         "points": points,
         "trials": state_counts(record),
-        "endings": ending_counts(record),
+        "endings": analysis.endings,
         "warm_starts": len(record.warm_starts),
         "best": [
             {
@@ -50,11 +42,11 @@ def show_data(stored: StoredStudy, record: StudyRecord) -> dict[str, Any]:
                 "params": dict(trial.params),
                 "settings": best_settings(record, trial),
             }
-            for trial in best_trials(record)
+            for trial in analysis.best
         ],
         "workers": workers(record),
-        "failures": _rows(failures(record)),
-        "interruptions": _rows(interruptions(record)),
+        "failures": _rows(analysis.failures),
+        "interruptions": _rows(analysis.interruptions),
     }
 
 

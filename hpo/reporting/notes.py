@@ -7,32 +7,30 @@ import re
 from collections.abc import Iterable, Sequence
 
 from hpo.control_characters import visible
-from hpo.reporting.claims import judge_claims
-from hpo.reporting.design import read_design
-from hpo.reporting.progress import pruning
+from hpo.reporting.analysis import Analysis
 from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.study_text import study_file_text
-from hpo.reporting.summary import LevelSummary, Summary, summarize
-from hpo.reporting.texts import commands, incomplete_parts, yaml_text
-from hpo.reporting.trials import best_settings, best_trials, counts_text, ending_counts
+from hpo.reporting.summary import LevelSummary, Summary
+from hpo.reporting.texts import commands, yaml_text
+from hpo.reporting.trials import best_settings, counts_text
 from hpo.reporting.units import Unit, duration, metric_label, plural, probability, unit_of
 from hpo.reporting.usage import usage
 
 MAX_FRONT = 10
 
 
-def study_note(record: StudyRecord) -> str:
+def study_note(analysis: Analysis) -> str:
     """Method, progress, the best trial or the effects and claims, and the commands."""
-    counts = counts_text(ending_counts(record), len(record.warm_starts)) or "no trial"
-    parts = incomplete_parts(record)
+    record = analysis.record
+    counts = counts_text(analysis.endings, len(record.warm_starts)) or "no trial"
     lines = [
         f"**{_text(record.method)}** study by hpo {_text(record.version)}: "
         f"{_text(_goals(record))}; {counts}.",
     ]
-    if parts:
-        lines.append(f"**Incomplete:** {_text('; '.join(parts))}.")
-    lines += _effects(record) if record.is_controlled else _best(record)
-    lines += ["### Commands", _fence("\n".join(c for c, _ in commands(record)), "sh")]
+    if analysis.incomplete:
+        lines.append(f"**Incomplete:** {_text('; '.join(analysis.incomplete))}.")
+    lines += _effects(analysis) if record.is_controlled else _best(analysis)
+    lines += ["### Commands", _fence("\n".join(c for c, _ in commands(analysis)), "sh")]
     if record.file:
         lines += ["### Settings, as study.yaml", _fence(study_file_text(record.file), "yaml")]
     return "\n\n".join(lines) + "\n"
@@ -71,8 +69,8 @@ def _values(record: StudyRecord, trial: TrialRecord) -> str:
     return _text(", ".join(shown)) or trial.state
 
 
-def _best(record: StudyRecord) -> list[str]:
-    best = best_trials(record)
+def _best(analysis: Analysis) -> list[str]:
+    record, best, saved = analysis.record, analysis.best, analysis.pruning
     if not best:
         return ["No trial has finished."]
     if len(record.directions) > 1:
@@ -81,7 +79,6 @@ def _best(record: StudyRecord) -> list[str]:
         return [title, _table(("trial", "values"), rows)]
     lines = [f"### Best: trial {best[0].number}, {_values(record, best[0])}"]
     lines.append(_fence(yaml_text(best_settings(record, best[0])), "yaml"))
-    saved = pruning(record)
     if saved:
         lines.append(
             f"Pruning ended {plural(saved.n_pruned, 'trial')} early and saved"
@@ -90,17 +87,15 @@ def _best(record: StudyRecord) -> list[str]:
     return lines
 
 
-def _effects(record: StudyRecord) -> list[str]:
-    design, unit = read_design(record), unit_of(record)
-    summary = summarize(design, is_maximized=record.is_maximized)
-    claims = judge_claims(
-        record.file.get("claims") or (), design, unit, is_maximized=record.is_maximized
-    )
+def _effects(analysis: Analysis) -> list[str]:
+    summary, unit = analysis.effects, analysis.units[0]
+    if summary is None:
+        return []
     change = f"change, {unit.difference}" if unit.difference else "change"
     headers = ("level", "runs", "final", change, "95 % interval", "p (Holm)", "verdict", "run time")
     lines = ["### Effects", _table(headers, _effect_rows(summary, unit))]
-    if claims:
-        rows = [(claim.answer, claim.says) for claim in claims]
+    if analysis.claims:
+        rows = [(claim.answer, claim.says) for claim in analysis.claims]
         lines += ["### Claims", _table(("answer", "claim"), rows)]
     return lines
 

@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hpo.reporting.claims import ClaimResult, judge_claims
-from hpo.reporting.design import read_design
-from hpo.reporting.progress import best_so_far, busy_seconds, pruning
-from hpo.reporting.records import StudyRecord
-from hpo.reporting.summary import Difference, FactorSummary, LevelSummary, summarize
-from hpo.reporting.texts import commands, incomplete_parts
-from hpo.reporting.trials import (
-    Failure,
-    best_settings,
-    best_trials,
-    ending_counts,
-    failures,
-    interruptions,
-    state_counts,
-    trial_rows,
-    workers,
-)
-from hpo.reporting.units import unit_of
+from hpo.reporting.analysis import Analysis
+from hpo.reporting.claims import ClaimResult
+from hpo.reporting.summary import Difference, FactorSummary, LevelSummary
+from hpo.reporting.texts import commands
+from hpo.reporting.trials import Failure, best_settings, state_counts, trial_rows, workers
 
 
-def study_numbers(record: StudyRecord) -> dict[str, Any]:
+def study_numbers(analysis: Analysis) -> dict[str, Any]:
     """Everything the report tells of one study; values in the metric's own unit, times in s."""
+    record = analysis.record
     return {
         "study": record.name,
         "method": record.method,
@@ -34,26 +22,26 @@ def study_numbers(record: StudyRecord) -> dict[str, Any]:
         "directions": record.directions,
         "planned": record.n_planned,
         "states": state_counts(record),
-        "endings": ending_counts(record),
+        "endings": analysis.endings,
         "warm_starts": len(record.warm_starts),
-        "incomplete": incomplete_parts(record),
-        "busy_s": busy_seconds(record.trials).total,
-        "epochs_trained": sum(trial.n_epochs or 0 for trial in record.trials),
+        "incomplete": analysis.incomplete,
+        "busy_s": analysis.busy_s,
+        "epochs_trained": analysis.n_epochs,
         "best": [
             {
                 "trial": trial.number,
                 "values": trial.values,
                 "settings": best_settings(record, trial),
             }
-            for trial in best_trials(record)
+            for trial in analysis.best
         ],
-        **(_controlled(record) if record.is_controlled else _search(record)),
-        "failures": _without_result(failures(record)),
-        "interruptions": _without_result(interruptions(record)),
+        **(_controlled(analysis) if record.is_controlled else _search(analysis)),
+        "failures": _without_result(analysis.failures),
+        "interruptions": _without_result(analysis.interruptions),
         "workers": workers(record),
         "version": record.version,
         "environment": record.environment,
-        "commands": [command for command, _ in commands(record)],
+        "commands": [command for command, _ in commands(analysis)],
         "settings": record.file,
         "trials": trial_rows(record),
     }
@@ -71,26 +59,24 @@ def _without_result(found: Sequence[Failure]) -> list[dict[str, Any]]:
     ]
 
 
-def _search(record: StudyRecord) -> dict[str, Any]:
-    saved = pruning(record)
+def _search(analysis: Analysis) -> dict[str, Any]:
+    saved = analysis.pruning
     data: dict[str, Any] = {"pruning": saved and {**saved._asdict(), "saved": saved.saved}}
-    if len(record.directions) == 1:
-        data["best_so_far"] = best_so_far(record)._asdict()
+    if analysis.progress is not None:
+        data["best_so_far"] = analysis.progress._asdict()
     return data
 
 
-def _controlled(record: StudyRecord) -> dict[str, Any]:
-    design = read_design(record)
-    summary = summarize(design, is_maximized=record.is_maximized)
-    claims = judge_claims(
-        record.file.get("claims") or (), design, unit_of(record), is_maximized=record.is_maximized
-    )
+def _controlled(analysis: Analysis) -> dict[str, Any]:
+    summary = analysis.effects
+    if summary is None:
+        return {}
     return {
         "replicates": summary.n_replicates,
         "comparisons": summary.n_comparisons,
         "baseline": _level(summary.baseline),
         "factors": [_factor(factor) for factor in summary.factors],
-        "claims": [_claim(claim) for claim in claims],
+        "claims": [_claim(claim) for claim in analysis.claims],
     }
 
 

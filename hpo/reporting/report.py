@@ -18,6 +18,7 @@ from hpo.reporting.records import StudyRecord
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from hpo.reporting.analysis import Analysis
     from hpo.reporting.html import Html
 
 
@@ -34,25 +35,29 @@ def write_report(records: Sequence[StudyRecord], path: Path) -> None:
 
 def report_html(records: Sequence[StudyRecord]) -> str:
     """The page as text."""
+    from hpo.reporting.analysis import analyze
     from hpo.reporting.figures import study_figures
     from hpo.reporting.html import join, page
     from hpo.reporting.sections.drawn import Drawn
 
     figures: dict[str, go.Figure] = {}
-    parts: list[Html] = [_compared(records, figures)] if len(records) > 1 else []
-    for number, record in enumerate(records):
-        drawn = Drawn(number, study_figures(record, with_replicates=True))
+    analyses = [analyze(record) for record in records]
+    parts: list[Html] = [_compared(analyses, figures)] if len(analyses) > 1 else []
+    for number, analysis in enumerate(analyses):
+        drawn = Drawn(number, study_figures(analysis, with_replicates=True))
         figures |= drawn.keyed()
-        parts.append(_study_part(record, drawn, is_alone=len(records) == 1))
+        parts.append(_study_part(analysis, drawn, is_alone=len(analyses) == 1))
     names = ", ".join(record.name for record in records)
     return page(f"{names} – hpo report", join((_head(records), *parts)), figures)
 
 
 def report_data(records: Sequence[StudyRecord]) -> dict[str, Any]:
     """The report's numbers as plain JSON data; what is not finite is null."""
+    from hpo.reporting.analysis import analyze
     from hpo.reporting.numbers import study_numbers
 
-    data: dict[str, Any] = _plain({"studies": [study_numbers(record) for record in records]})
+    numbers = [study_numbers(analyze(record)) for record in records]
+    data: dict[str, Any] = _plain({"studies": numbers})
     return data
 
 
@@ -63,13 +68,14 @@ def write_pngs(records: Sequence[StudyRecord], folder: Path) -> list[Path]:
         MissingPackage: kaleido is not installed.
         UserError: There is no Chrome for kaleido, or the folder cannot be written.
     """
+    from hpo.reporting.analysis import analyze
     from hpo.reporting.figures import study_figures
     from hpo.reporting.figures.style import figure_id
 
     figures = {
         f"{figure_id(record.name)}-{name}": figure
         for record in records
-        for name, figure in study_figures(record).items()
+        for name, figure in study_figures(analyze(record)).items()
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,7 +131,7 @@ def _head(records: Sequence[StudyRecord]) -> Html:
     return join((tag("h1", title), paragraph(f"Report of {now}", class_="soft"), contents))
 
 
-def _study_part(record: StudyRecord, drawn: Any, *, is_alone: bool) -> Html:
+def _study_part(analysis: Analysis, drawn: Any, *, is_alone: bool) -> Html:
     from hpo.reporting.html import Html, tag
     from hpo.reporting.sections.appendix import appendix
     from hpo.reporting.sections.controlled import controlled
@@ -133,15 +139,16 @@ def _study_part(record: StudyRecord, drawn: Any, *, is_alone: bool) -> Html:
     from hpo.reporting.sections.search import search
 
     number = drawn.study
-    findings = controlled(record, drawn) if record.is_controlled else search(record, drawn)
+    record = analysis.record
+    findings = controlled(analysis, drawn) if record.is_controlled else search(analysis, drawn)
     title = Html() if is_alone else tag("h2", record.name, id=f"study-{number}")
-    return tag("article", title, overview(record), findings, appendix(record, drawn))
+    return tag("article", title, overview(analysis), findings, appendix(analysis, drawn))
 
 
-def _compared(records: Sequence[StudyRecord], figures: dict[str, go.Figure]) -> Html:
+def _compared(analyses: Sequence[Analysis], figures: dict[str, go.Figure]) -> Html:
     from hpo.reporting.sections.comparison import comparison
 
-    part, drawn = comparison(records)
+    part, drawn = comparison(analyses)
     figures |= drawn
     return part
 

@@ -1,4 +1,4 @@
-"""Texts that page and notes share: commands to repeat a study, YAML, how complete it is."""
+"""Texts that page and notes share: commands to repeat a study, and YAML."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hpo.control_characters import visible
+from hpo.reporting.analysis import Analysis
 from hpo.reporting.records import StudyRecord, TrialRecord
-from hpo.reporting.trials import (
-    best_trials,
-    ending_counts,
-    is_of_the_trainer,
-    n_evaluated,
-    n_failed,
-)
-from hpo.reporting.units import plural
+from hpo.reporting.trials import is_of_the_trainer
 
 DEFAULT_STORAGE = "sqlite:///hpo.db"
 
 
-def commands(record: StudyRecord) -> list[tuple[str, str]]:
+def commands(analysis: Analysis) -> list[tuple[str, str]]:
     """Commands with what they do, ready for a shell; only those that apply to the study."""
+    record, best = analysis.record, analysis.best
     name, storage = shlex.quote(record.name), storage_option(record)
     report = (f"hpo report {name} -o report.html{storage}", "write this report again")
     if not record.is_ours:
@@ -35,7 +30,6 @@ def commands(record: StudyRecord) -> list[tuple[str, str]]:
         ),
         (f"hpo resume {name}{storage}", "run only what is missing"),
     ]
-    best = best_trials(record)
     if best and not record.is_controlled:
         rows += _commands_with(name, storage, best)
     return [*rows, report]
@@ -55,23 +49,6 @@ def _commands_with(
         command = f"hpo train --study {name}{trial} --save model.pt{storage}"
         yield command, f"train with the settings of {what} and keep the model"
         yield f"hpo reproduce {name}{trial}{storage}", f"train {what} again and compare"
-
-
-def incomplete_parts(record: StudyRecord) -> list[str]:
-    """What is not there yet, as phrases; empty for a study that is done."""
-    counts, parts = ending_counts(record), []
-    if record.n_planned is not None and n_evaluated(record) < record.n_planned:
-        missing = record.n_planned - n_evaluated(record)
-        parts.append(f"{missing:,} of {record.n_planned:,} planned evaluations have no result")
-    if n_failed(record):
-        parts.append(f"{plural(n_failed(record), 'trial')} failed")
-    n_diverged = sum(trial.is_diverged for trial in record.trials)
-    if n_diverged and record.is_controlled:  # elsewhere it is a result like any other
-        parts.append(f"{plural(n_diverged, 'trial')} diverged")
-    n_open = counts.get("running", 0) + counts.get("waiting", 0)
-    if n_open:
-        parts.append(f"{plural(n_open, 'trial')} running or waiting")
-    return parts
 
 
 def yaml_text(data: Mapping[str, Any]) -> str:

@@ -81,6 +81,23 @@ def n_failed(record: StudyRecord) -> int:
     return sum(ending(trial) == "failed" and trial.closes_point for trial in record.trials)
 
 
+def incomplete_parts(record: StudyRecord) -> list[str]:
+    """What is not there yet, as phrases; empty for a study that is done."""
+    counts, parts = ending_counts(record), []
+    if record.n_planned is not None and n_evaluated(record) < record.n_planned:
+        missing = record.n_planned - n_evaluated(record)
+        parts.append(f"{missing:,} of {record.n_planned:,} planned evaluations have no result")
+    if n_failed(record):
+        parts.append(f"{plural(n_failed(record), 'trial')} failed")
+    n_diverged = sum(trial.is_diverged for trial in record.trials)
+    if n_diverged and record.is_controlled:  # elsewhere it is a result like any other
+        parts.append(f"{plural(n_diverged, 'trial')} diverged")
+    n_open = counts.get("running", 0) + counts.get("waiting", 0)
+    if n_open:
+        parts.append(f"{plural(n_open, 'trial')} running or waiting")
+    return parts
+
+
 def best_trials(record: StudyRecord) -> tuple[TrialRecord, ...]:
     """The best finished trial; for several objectives the Pareto front, by the first value."""
     complete = (trial for trial in record.trials if trial.is_complete)

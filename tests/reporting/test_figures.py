@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
+from hpo.reporting.analysis import analyze
 from hpo.reporting.design import read_design
 from hpo.reporting.figures import study_figures
 from hpo.reporting.figures.curves import MAX_POINTS, gather_panel
@@ -32,7 +33,7 @@ def n_points(figure: Any) -> int:
 
 
 def test_a_controlled_study_has_its_effects_two_panels_a_factor_and_run_times() -> None:
-    figures = study_figures(make_article())
+    figures = study_figures(analyze(make_article()))
     assert list(figures) == [
         "effects",
         "factor-hidden_layers",
@@ -50,14 +51,14 @@ def test_a_controlled_study_has_its_effects_two_panels_a_factor_and_run_times() 
 
 
 def test_a_search_has_its_figures_under_stable_names() -> None:
-    names = list(study_figures(make_search()))
+    names = list(study_figures(analyze(make_search())))
     assert names[:4] == ["history", "intermediate", "importances", "parallel"]
     assert names[-1] == "timeline"
     assert {"slice-learning_rate", "slice-hidden_layers"} <= set(names)
 
 
 def test_several_objectives_have_a_front_for_each_pair() -> None:
-    names = list(study_figures(make_front(n_objectives=3)))
+    names = list(study_figures(analyze(make_front(n_objectives=3))))
     assert [name for name in names if name.startswith("pareto")] == [
         "pareto-0-1",
         "pareto-0-2",
@@ -78,14 +79,14 @@ def test_importances_of_a_maximized_objective_are_those_of_its_best_trials() -> 
         for n in range(30)
     ]
     study = make_study(plans, directions=("maximize", "minimize"))
-    for trace in study_figures(read_made(study, {}))["importances"].data:
+    for trace in study_figures(analyze(read_made(study, {})))["importances"].data:
         values = dict(zip(trace.y, trace.x, strict=True))
         assert values["good"] > 0.9 > values["idle"]
 
 
 def test_published_figures_stay_small(large: StudyRecord) -> None:
     for record in (make_article(), large):
-        for name, figure in study_figures(record).items():
+        for name, figure in study_figures(analyze(record)).items():
             assert n_points(figure) < 20_000, name
             assert len(figure.to_json()) < 1_000_000, name
 
@@ -104,7 +105,7 @@ def test_published_figures_stay_small(large: StudyRecord) -> None:
 def test_a_study_with_hardly_any_data_has_the_figures_that_it_can_fill(
     plans: list[TrialPlan],
 ) -> None:
-    for figure in study_figures(read_made(make_study(plans), {})).values():
+    for figure in study_figures(analyze(read_made(make_study(plans), {}))).values():
         json.loads(figure.to_json())
 
 
@@ -122,7 +123,7 @@ def test_a_users_markup_is_text_in_every_label_of_every_figure() -> None:
         for number in range(6)
     ]
     study = make_study(plans, name=evil)
-    figures = study_figures(read_made(study, {}))
+    figures = study_figures(analyze(read_made(study, {})))
     assert len(figures) >= 5
     for name, figure in figures.items():
         text = figure.to_json()
@@ -169,7 +170,7 @@ def test_a_single_epoch_is_seen_as_points() -> None:
         TrialPlan(0.9, attributes={"replicate": 0, "factor": "a", "level": "2"}),
     ]
     record = read_made(make_study(plans, attributes=ours(file)), {0: curves, 1: curves})
-    traces = study_figures(record)["factor-a"].data
+    traces = study_figures(analyze(record))["factor-a"].data
     assert len(traces) == 4
     assert {trace.mode for trace in traces} == {"lines+markers"}
 
@@ -215,7 +216,7 @@ def test_studies_of_one_metric_and_direction_are_compared() -> None:
     assert comparable([one, other])
     assert not comparable([one])
     assert not comparable([one, make_front()])
-    figure = plot_comparison([one, other], over="epochs")
+    figure = plot_comparison([analyze(one), analyze(other)], over="epochs")
     assert figure is not None
     assert [trace.name for trace in figure.data] == ["mnist-tpe", "random"]
     assert "epochs" in figure.layout.xaxis.title.text
@@ -224,7 +225,7 @@ def test_studies_of_one_metric_and_direction_are_compared() -> None:
 def test_studies_that_tell_no_epochs_are_compared_over_trials() -> None:
     plans = [TrialPlan(n / 10, start_s=20.0 * n) for n in range(4)]
     records = [read_made(make_study(plans, name=name), {}) for name in ("a", "b")]
-    figure = plot_comparison(records, over="epochs")
+    figure = plot_comparison([analyze(record) for record in records], over="epochs")
     assert figure is not None
     assert figure.layout.xaxis.title.text == "trials ended"
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from hpo.reporting.analysis import analyze
 from hpo.reporting.notes import study_note, trial_note
 
 from .made_article import make_article
@@ -10,7 +11,7 @@ from .test_report import poisoned
 
 
 def test_a_searchs_note_has_its_best_trial_and_commands() -> None:
-    note = study_note(make_search())
+    note = study_note(analyze(make_search()))
     assert "### Best: trial 3, accuracy 97.67" in note
     assert "hpo resume mnist-tpe" in note
     assert "n_trials: 60" in note
@@ -18,7 +19,7 @@ def test_a_searchs_note_has_its_best_trial_and_commands() -> None:
 
 
 def test_a_controlled_studys_note_has_its_effects_and_claims_as_tables() -> None:
-    note = study_note(make_article())
+    note = study_note(analyze(make_article()))
     rows = [line for line in note.splitlines() if line.startswith("|")]
     assert {row.count("|") for row in rows if "claim" not in row} >= {9}
     assert "| loss: mse | 5 of 5 |" in note
@@ -27,7 +28,7 @@ def test_a_controlled_studys_note_has_its_effects_and_claims_as_tables() -> None
 
 
 def test_a_note_of_several_objectives_has_the_front() -> None:
-    assert "### Pareto front, 19 trials" in study_note(make_front())
+    assert "### Pareto front, 19 trials" in study_note(analyze(make_front()))
 
 
 def test_a_trials_note_says_how_to_train_it_again() -> None:
@@ -47,7 +48,7 @@ def test_a_trial_that_is_not_there_has_no_note() -> None:
 
 @pytest.mark.parametrize("evil", ["<script>alert(1)</script>", "a|b\n# c", "```\n<b>x</b>"])
 def test_nothing_that_a_user_named_leaves_its_cell_or_its_code_block(evil: str) -> None:
-    for note in (study_note(poisoned(evil)), trial_note(poisoned(evil), 1)):
+    for note in (study_note(analyze(poisoned(evil))), trial_note(poisoned(evil), 1)):
         fence = ""
         for line in note.splitlines():
             ticks = line[: len(line) - len(line.lstrip("`"))]
@@ -61,6 +62,9 @@ def test_nothing_that_a_user_named_leaves_its_cell_or_its_code_block(evil: str) 
 
 
 def test_control_characters_are_shown_in_notes() -> None:
-    for note in (study_note(poisoned("a\u202eb\x1bc")), trial_note(poisoned("a\u202eb\x1bc"), 1)):
+    for note in (
+        study_note(analyze(poisoned("a\u202eb\x1bc"))),
+        trial_note(poisoned("a\u202eb\x1bc"), 1),
+    ):
         assert "u202eb" in note
         assert not {"\u202e", "\x1b"} & set(note)

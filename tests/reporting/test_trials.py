@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from hpo.reporting.records import StudyRecord, TrialRecord
-from hpo.reporting.texts import incomplete_parts
 from hpo.reporting.trials import (
     best_settings,
     best_trials,
@@ -18,6 +17,7 @@ from hpo.reporting.trials import (
     ending,
     ending_counts,
     failures,
+    incomplete_parts,
     interruptions,
     n_evaluated,
     state_counts,

@@ -13,6 +13,7 @@ import pytest
 from hpo.cli import _exit_code
 from hpo.databases.storage import open_storage
 from hpo.ledger.stored_study import require_stored
+from hpo.reporting.analysis import analyze
 from hpo.reporting.notes import trial_note
 from hpo.reporting.records import StudyRecord
 from hpo.reporting.report import report_html
@@ -84,7 +85,7 @@ def test_what_a_report_says_of_an_own_objective_works(
         [sys.executable, "-c", snippet], cwd=project, capture_output=True, text=True, check=True
     )
     assert float(called.stdout) == best.values[0]
-    shown = [command for command, _ in commands(record)]
+    shown = [command for command, _ in commands(analyze(record))]
     assert not any("hpo train" in command or "hpo reproduce" in command for command in shown)
     (command,) = [command for command in shown if command.startswith("hpo best")]
     subprocess.run(
@@ -109,4 +110,4 @@ def test_a_trial_of_the_trainer_is_trained_again() -> None:
     record = make_search()
     command = usage(record, best_trials(record)[0]).text
     assert command == "hpo train --study mnist-tpe --trial 3 --save model.pt"
-    assert "hpo reproduce mnist-tpe" in [shown for shown, _ in commands(record)]
+    assert "hpo reproduce mnist-tpe" in [shown for shown, _ in commands(analyze(record))]

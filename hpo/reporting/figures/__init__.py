@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpo.reporting.records import StudyRecord
+from hpo.reporting.analysis import Analysis
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -12,34 +12,32 @@ if TYPE_CHECKING:
 __all__ = ["study_figures"]
 
 
-def study_figures(record: StudyRecord, *, with_replicates: bool = False) -> dict[str, go.Figure]:
+def study_figures(analysis: Analysis, *, with_replicates: bool = False) -> dict[str, go.Figure]:
     """Every figure that the study's data can fill, by a stable id, in reading order.
 
     A figure holds a few thousand points at most, whatever the study's size.
 
     Args:
-        record: The study.
+        analysis: The study.
         with_replicates: Add the single replicates of controlled studies as hidden traces.
     """
-    return {
-        **(_controlled_figures(record, with_replicates) if record.is_controlled else {}),
-        **({} if record.is_controlled else _search_figures(record)),
-        **_timeline(record),
-    }
+    if analysis.record.is_controlled:
+        figures = _controlled_figures(analysis, with_replicates)
+    else:
+        figures = _search_figures(analysis)
+    return {**figures, **_timeline(analysis)}
 
 
-def _controlled_figures(record: StudyRecord, with_replicates: bool) -> dict[str, go.Figure]:
-    from hpo.reporting.design import read_design
+def _controlled_figures(analysis: Analysis, with_replicates: bool) -> dict[str, go.Figure]:
     from hpo.reporting.figures import curves, effects
     from hpo.reporting.figures.style import figure_id
-    from hpo.reporting.summary import summarize
-    from hpo.reporting.units import unit_of
 
-    design = read_design(record)
-    summary = summarize(design, is_maximized=record.is_maximized)
-    figures = {}
+    design, summary = analysis.design, analysis.effects
+    figures: dict[str, go.Figure] = {}
+    if design is None or summary is None:
+        return figures
     if effects.has_effects(summary):
-        figures["effects"] = effects.plot_effects(summary, unit_of(record))
+        figures["effects"] = effects.plot_effects(summary, analysis.units[0])
     for factor in design.factors:
         if curves.has_curves(design):
             figure = curves.plot_factor(design, factor, with_replicates=with_replicates)
@@ -49,15 +47,14 @@ def _controlled_figures(record: StudyRecord, with_replicates: bool) -> dict[str,
     return figures
 
 
-def _search_figures(record: StudyRecord) -> dict[str, go.Figure]:
+def _search_figures(analysis: Analysis) -> dict[str, go.Figure]:
     from hpo.reporting.figures import search, stock
     from hpo.reporting.figures.style import figure_id
-    from hpo.reporting.trials import best_trials
 
-    best = best_trials(record)
+    record, best = analysis.record, analysis.best
     if not best:
         return (
-            {"intermediate": search.plot_intermediate(record)}
+            {"intermediate": search.plot_intermediate(analysis)}
             if search.has_intermediate(record)
             else {}
         )
@@ -68,7 +65,7 @@ def _search_figures(record: StudyRecord) -> dict[str, go.Figure]:
         for pair, figure in stock.plot_pareto_fronts(record).items():
             figures[f"pareto-{pair}"] = figure
     if search.has_intermediate(record):
-        figures["intermediate"] = search.plot_intermediate(record)
+        figures["intermediate"] = search.plot_intermediate(analysis)
     figures["importances"] = stock.plot_importances(record)
     figures["parallel"] = stock.plot_parallel(record, best)
     if len(record.directions) == 1:
@@ -77,7 +74,9 @@ def _search_figures(record: StudyRecord) -> dict[str, go.Figure]:
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
-def _timeline(record: StudyRecord) -> dict[str, go.Figure]:
+def _timeline(analysis: Analysis) -> dict[str, go.Figure]:
     from hpo.reporting.figures import search
+
+    record = analysis.record
 
     return {"timeline": search.plot_timeline(record)} if search.has_timeline(record) else {}

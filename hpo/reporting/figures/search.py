@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hpo.reporting.analysis import Analysis
 from hpo.reporting.figures.stock import chosen_trials
 from hpo.reporting.figures.style import (
     BLUE,
@@ -20,10 +21,9 @@ from hpo.reporting.figures.style import (
     rounded,
     spread_indices,
 )
-from hpo.reporting.progress import best_so_far
 from hpo.reporting.records import StudyRecord, TrialRecord
-from hpo.reporting.trials import ENDING_WORDS, ENDINGS, best_trials, ending
-from hpo.reporting.units import Unit, duration, metric_label, unit_of
+from hpo.reporting.trials import ENDING_WORDS, ENDINGS, ending
+from hpo.reporting.units import Unit, duration, metric_label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -54,9 +54,9 @@ def has_intermediate(record: StudyRecord) -> bool:
     return any(trial.intermediate for trial in record.trials)
 
 
-def plot_intermediate(record: StudyRecord) -> go.Figure:
+def plot_intermediate(analysis: Analysis) -> go.Figure:
     """Reported values over steps: finished, pruned and running trials, and the best one."""
-    unit, best = unit_of(record), best_trials(record)
+    record, unit, best = analysis.record, analysis.units[0], analysis.best
     reported = [trial for trial in record.trials if trial.intermediate]
     shown = chosen_trials(record, reported, best)
     opacity = 0.75 if len(shown) < 100 else 0.4
@@ -137,26 +137,26 @@ def comparable(records: Sequence[StudyRecord]) -> bool:
     return len(records) > 1 and len(kinds) == 1 and len(records[0].directions) == 1
 
 
-def plot_comparison(records: Sequence[StudyRecord], *, over: str) -> go.Figure | None:
+def plot_comparison(analyses: Sequence[Analysis], *, over: str) -> go.Figure | None:
     """Best value so far of several studies.
 
     Args:
-        records: Studies that `comparable` accepts.
+        analyses: Studies that `comparable` accepts.
         over: ``epochs`` trained (trials, where a study does not tell its epochs) or ``seconds``.
     """
-    runs = [best_so_far(record) for record in records]
+    runs = [analysis.progress for analysis in analyses if analysis.progress is not None]
     if not any(run.values for run in runs):
         return None
-    unit = unit_of(records[0])
+    first, unit = analyses[0].record, analyses[0].units[0]
     if over == "epochs" and not all(run.is_counted for run in runs if run.values):
         over = "trials"
     figure = new_figure(height=420, hovermode="closest", showlegend=True)
     figure.update_xaxes(title={"text": _AXES[over]}, rangemode="tozero")
-    title = f"best {label(metric_label(records[0]))}" + (f",{unit.suffix}" if unit.suffix else "")
+    title = f"best {label(metric_label(first))}" + (f",{unit.suffix}" if unit.suffix else "")
     figure.update_yaxes(title={"text": title})
-    for index, (record, run) in enumerate(zip(records, runs, strict=True)):
+    for index, (analysis, run) in enumerate(zip(analyses, runs, strict=True)):
         positions: Sequence[float] = getattr(run, over)
-        _draw_best(figure, record, _steps(positions, run.values, unit), line_style(index))
+        _draw_best(figure, analysis.record, _steps(positions, run.values, unit), line_style(index))
     return figure
 
 

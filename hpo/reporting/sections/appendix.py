@@ -6,32 +6,33 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from hpo.reporting.analysis import Analysis
 from hpo.reporting.html import Html, code, details, facts, join, paragraph, section, table
 from hpo.reporting.records import StudyRecord
 from hpo.reporting.sections.drawn import Drawn
 from hpo.reporting.study_text import study_file_text
 from hpo.reporting.texts import commands
-from hpo.reporting.trials import Failure, failures, interruptions, workers
+from hpo.reporting.trials import Failure, workers
 from hpo.reporting.units import duration, plural
 
 MAX_FAILURES = 50
 
 
-def appendix(record: StudyRecord, drawn: Drawn) -> Html:
+def appendix(analysis: Analysis, drawn: Drawn) -> Html:
     """Failures, timeline, where it ran, settings, commands."""
+    record = analysis.record
     return join(
         (
-            section("Failures", _listing(failures(record))),
-            section("Given back and lost", *_interrupted(record)),
+            section("Failures", _listing(analysis.failures)),
+            section("Given back and lost", *_interrupted(analysis.interruptions)),
             section("Timeline", drawn.plot("timeline", _timeline_note(record)), _workers(record)),
             section("Settings", *_settings(record)),
-            section("Run it again", *_commands(record)),
+            section("Run it again", *_commands(analysis)),
         )
     )
 
 
-def _interrupted(record: StudyRecord) -> list[Html]:
-    found = interruptions(record)
+def _interrupted(found: Sequence[Failure]) -> list[Html]:
     if not found:
         return []
     note = (
@@ -127,7 +128,7 @@ def _versions(record: StudyRecord) -> str:
     return ", ".join(f"{name} {version}" for name, version in told.items())
 
 
-def _commands(record: StudyRecord) -> list[Html]:
-    lines = commands(record)
+def _commands(analysis: Analysis) -> list[Html]:
+    lines = commands(analysis)
     text = "\n".join(f"# {purpose}\n{command}" for command, purpose in lines)
     return [paragraph("To be run in the project folder:"), code(text)]

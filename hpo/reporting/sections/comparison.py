@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hpo.reporting.analysis import Analysis
 from hpo.reporting.figures.search import comparable, plot_comparison
-from hpo.reporting.html import Html, join, paragraph, plot, section, table
-from hpo.reporting.progress import busy_seconds
-from hpo.reporting.records import StudyRecord
-from hpo.reporting.trials import best_trials, counts_text, ending_counts
-from hpo.reporting.units import duration, metric_label, unit_of
+from hpo.reporting.html import Html, paragraph, plot, section, table
+from hpo.reporting.trials import counts_text
+from hpo.reporting.units import duration, metric_label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def comparison(records: Sequence[StudyRecord]) -> tuple[Html, dict[str, go.Figure]]:
+def comparison(analyses: Sequence[Analysis]) -> tuple[Html, dict[str, go.Figure]]:
     """The section and its figures by key."""
-    parts: list[Html] = [_table(records)]
+    parts: list[Html] = [_table(analyses)]
     figures: dict[str, go.Figure] = {}
-    if comparable(records):
+    if comparable([analysis.record for analysis in analyses]):
         for over in ("epochs", "seconds"):
-            figure = plot_comparison(records, over=over)
+            figure = plot_comparison(analyses, over=over)
             if figure is not None:
                 figures[f"compared-{over}"] = figure
                 parts.append(plot(f"compared-{over}", figure, _CAPTIONS[over]))
@@ -43,27 +42,25 @@ _CAPTIONS = {
 }
 
 
-def _table(records: Sequence[StudyRecord]) -> Html:
+def _table(analyses: Sequence[Analysis]) -> Html:
     headers = ("study", "method", "metric", "best", "trials", "epochs trained", "time")
-    return table(headers, [_row(record) for record in records], numeric=(3, 5, 6))
+    return table(headers, [_row(analysis) for analysis in analyses], numeric=(3, 5, 6))
 
 
-def _row(record: StudyRecord) -> list[object]:
-    best = best_trials(record)
-    epochs = sum(trial.n_epochs or 0 for trial in record.trials)
+def _row(analysis: Analysis) -> list[object]:
+    record = analysis.record
     return [
         record.name,
         record.method,
         ", ".join(metric_label(record, index) for index in range(len(record.metrics))),
-        _best(record) if best else "–",
-        counts_text(ending_counts(record), len(record.warm_starts)) or "none",
-        f"{epochs:,}" if epochs else "–",
-        duration(busy_seconds(record.trials).total),
+        _best(analysis) if analysis.best else "–",
+        counts_text(analysis.endings, len(record.warm_starts)) or "none",
+        f"{analysis.n_epochs:,}" if analysis.n_epochs else "–",
+        duration(analysis.busy_s),
     ]
 
 
-def _best(record: StudyRecord) -> Html | str:
-    best = best_trials(record)
-    if len(record.directions) > 1:
-        return f"front of {len(best)}"
-    return join((unit_of(record).value(best[0].values[0]),))
+def _best(analysis: Analysis) -> str:
+    if analysis.winner is None:
+        return f"front of {len(analysis.best)}"
+    return analysis.units[0].value(analysis.winner.values[0])

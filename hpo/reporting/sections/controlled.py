@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from hpo.reporting.claims import ClaimResult, judge_claims
-from hpo.reporting.design import Design, Factor, Run, read_design
+from hpo.reporting.analysis import Analysis
+from hpo.reporting.claims import ClaimResult
+from hpo.reporting.design import Design, Factor, Run
 from hpo.reporting.figures.style import figure_id
 from hpo.reporting.html import Html, chip, join, paragraph, plot, section, table, tag
 from hpo.reporting.records import StudyRecord
 from hpo.reporting.sections.drawn import Drawn
-from hpo.reporting.summary import FactorSummary, LevelSummary, Summary, summarize
-from hpo.reporting.units import Unit, metric_label, plural, probability, significant, unit_of
+from hpo.reporting.summary import FactorSummary, LevelSummary, Summary
+from hpo.reporting.units import Unit, metric_label, plural, probability, significant
 
 VERDICT_KINDS = {
     "better": "good",
@@ -24,17 +25,15 @@ VERDICT_KINDS = {
 ANSWER_KINDS = {"holds": "yes", "does not hold": "no", "cannot be told": "unsure"}
 
 
-def controlled(record: StudyRecord, drawn: Drawn) -> Html:
+def controlled(analysis: Analysis, drawn: Drawn) -> Html:
     """Everything that only a controlled study has."""
-    design = read_design(record)
-    summary = summarize(design, is_maximized=record.is_maximized)
-    unit = unit_of(record)
-    claims = judge_claims(
-        record.file.get("claims") or (), design, unit, is_maximized=record.is_maximized
-    )
+    record, design, summary = analysis.record, analysis.design, analysis.effects
+    if design is None or summary is None:
+        return Html()
+    unit = analysis.units[0]
     return join(
         (
-            section("Claims", _claims(claims, unit)),
+            section("Claims", _claims(analysis.claims, unit)),
             section("Effects", *_effects(record, summary, unit, drawn)),
             section("Factor by factor", *_factors(design, drawn)),
             section("Run times", *_run_times(summary, drawn)),

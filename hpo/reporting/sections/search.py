@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hpo.reporting.analysis import Analysis
 from hpo.reporting.figures.stock import MAX_LINES, MAX_MARKERS
 from hpo.reporting.figures.style import figure_id
 from hpo.reporting.html import Html, code, details, join, paragraph, section, table, tag
-from hpo.reporting.progress import pruning
+from hpo.reporting.progress import Pruning
 from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.sections.drawn import Drawn
 from hpo.reporting.texts import yaml_text
-from hpo.reporting.trials import best_settings, best_trials
-from hpo.reporting.units import duration, metric_label, unit_of
+from hpo.reporting.trials import best_settings
+from hpo.reporting.units import duration, metric_label
 from hpo.reporting.usage import usage
 
 MAX_FRONT_ROWS = 30
 
 
-def search(record: StudyRecord, drawn: Drawn) -> Html:
+def search(analysis: Analysis, drawn: Drawn) -> Html:
     """Everything that searches have and controlled studies have not."""
-    n_complete = sum(trial.is_complete for trial in record.trials)
+    record = analysis.record
+    n_complete = len(analysis.complete)
     n_reported = sum(bool(trial.intermediate) for trial in record.trials)
     return join(
         (
             section(
                 "Best trial" if len(record.directions) == 1 else "Pareto front",
-                *_best(record, drawn),
+                *_best(analysis, drawn),
             ),
             section(
                 "Optimization history", drawn.plot("history", _thinned(n_complete, MAX_MARKERS))
@@ -34,7 +36,7 @@ def search(record: StudyRecord, drawn: Drawn) -> Html:
             section(
                 "Intermediate values",
                 drawn.plot("intermediate", _thinned(n_reported, MAX_LINES)),
-                _pruning(record),
+                _pruning(analysis.pruning),
             ),
             section("Parameter importances", drawn.plot("importances", _IMPORTANCES)),
             section(
@@ -53,23 +55,22 @@ _IMPORTANCES = (
 _GOOD = "Lines run from grey (bad) to orange (good)."
 
 
-def _best(record: StudyRecord, drawn: Drawn) -> list[Html]:
-    best = best_trials(record)
+def _best(analysis: Analysis, drawn: Drawn) -> list[Html]:
+    record, best = analysis.record, analysis.best
     if not best:
         return [paragraph("No trial has finished.")]
     if len(record.directions) > 1:
-        return [*_fronts(record, drawn), _front_table(record, best)]
-    value = unit_of(record).value(best[0].values[0])
+        return [*_fronts(analysis, drawn), _front_table(analysis)]
+    value = analysis.units[0].value(best[0].values[0])
     sentence = paragraph(
         "Trial ", tag("b", best[0].number), f" reached the best {metric_label(record)}, ",
         tag("b", value), f", in {duration(best[0].run_time_s)}.",
     )  # fmt: skip
     settings = code(yaml_text(best_settings(record, best[0])))
-    return [sentence, settings, *_usage(record, best[0]), _winner_note(record)]
+    return [sentence, settings, *_usage(record, best[0]), _winner_note(len(analysis.complete))]
 
 
-def _winner_note(record: StudyRecord) -> Html:
-    n = sum(trial.is_complete for trial in record.trials)
+def _winner_note(n: int) -> Html:
     if n < 2:
         return Html()
     return paragraph(
@@ -84,17 +85,18 @@ def _usage(record: StudyRecord, trial: TrialRecord) -> list[Html]:
     return [paragraph(again.purpose), code(again.text)]
 
 
-def _fronts(record: StudyRecord, drawn: Drawn) -> list[Html]:
+def _fronts(analysis: Analysis, drawn: Drawn) -> list[Html]:
     names = [name for name in drawn.figures if name.startswith("pareto-")]
-    n = sum(trial.is_complete for trial in record.trials)
+    n = len(analysis.complete)
     caption = f"{n:,} finished trials; no trial beats one on the front in every objective."
     return [drawn.plot(name, caption) for name in names]
 
 
-def _front_table(record: StudyRecord, best: tuple[TrialRecord, ...]) -> Html:
+def _front_table(analysis: Analysis) -> Html:
+    record, best = analysis.record, analysis.best
     parameters = list(dict.fromkeys(name for trial in best for name in trial.params))
     metrics = [metric_label(record, index) for index in range(len(record.metrics))]
-    rows = [_front_row(record, trial, parameters) for trial in best[:MAX_FRONT_ROWS]]
+    rows = [_front_row(analysis, trial, parameters) for trial in best[:MAX_FRONT_ROWS]]
     numbers = range(len(metrics) + 1)
     caption = (
         f"The first {MAX_FRONT_ROWS} of {len(best):,} trials on the front."
@@ -104,8 +106,8 @@ def _front_table(record: StudyRecord, best: tuple[TrialRecord, ...]) -> Html:
     return table(["trial", *metrics, *parameters], rows, numeric=list(numbers), caption=caption)
 
 
-def _front_row(record: StudyRecord, trial: TrialRecord, parameters: list[str]) -> list[object]:
-    values = [unit_of(record, index).value(value) for index, value in enumerate(trial.values)]
+def _front_row(analysis: Analysis, trial: TrialRecord, parameters: list[str]) -> list[object]:
+    values = [u.value(value) for u, value in zip(analysis.units, trial.values, strict=True)]
     return [trial.number, *values, *_parameters(trial.params, parameters)]
 
 
@@ -118,8 +120,7 @@ def shown_value(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _pruning(record: StudyRecord) -> Html:
-    saved = pruning(record)
+def _pruning(saved: Pruning | None) -> Html:
     if saved is None:
         return Html()
     return paragraph(
