@@ -9,12 +9,12 @@ from torch import Tensor
 
 from hpo.training.compiled import network as passes
 from hpo.training.compiled import step
+from hpo.training.compiled.compiling import Floats
 from hpo.training.compiled.elementwise import ACTIVATION_CODES
 from hpo.training.compiled.head import LOSS_CODES
-from hpo.training.compiled.simd import Floats
 from hpo.training.compiled.sparse import MAX_INPUTS, pixel_lists, sparse_images
 from hpo.training.compiled.updates import OPTIMIZER_CODES
-from hpo.training.compiled.vector_code import LANES
+from hpo.training.compiled.vector_code import BLOCK_ROWS, LANES
 from hpo.training.data import Dataset, Rows
 from hpo.training.engine import Evaluation
 from hpo.training.mlp import MLP
@@ -104,6 +104,7 @@ def _network(settings: MLPSettings, dataset: Dataset, model: MLP) -> passes.Netw
     inputs = np.array([dataset.n_inputs, *settings.hidden_layers], np.int64)
     widths = -(-outputs // LANES) * LANES
     batch = max(min(settings.batch_size, len(dataset.train.labels)), EVALUATION_BATCH)
+    batch = -(-batch // BLOCK_ROWS) * BLOCK_ROWS
     weights_at, n_weights = _places((inputs + 1) * widths)
     transposed_at, n_transposed = _places(np.concatenate(([0], widths[1:] * widths[:-1])))
     outputs_at, n_outputs = _places(batch * widths)
@@ -135,10 +136,12 @@ def _load_weights(network: passes.Network, model: MLP) -> None:
         n_outputs, n_inputs = linear.weight.shape
         block[:n_inputs, :n_outputs] = linear.weight.detach().numpy().T
         block[n_inputs, :n_outputs] = linear.bias.detach().numpy()
-        if layer > 0:
-            step.copy_transposed(network, layer, 0, n_inputs)
-        else:
-            step.add_to_row_sum(network, 0, n_inputs)
+        for row in range(0, n_inputs, step.ROWS_AT_ONCE):
+            end = min(row + step.ROWS_AT_ONCE, n_inputs)
+            if layer > 0:
+                step.copy_transposed(network, layer, row, end)
+            else:
+                step.add_to_row_sum(network, row, end)
 
 
 def _block(network: passes.Network, layer: int) -> Floats:

@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
+import numpy as np
+import numpy.typing as npt
 from numba.core import config
 
 from hpo.training.sources import user_cache
+
+Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,11 +31,6 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     Only fused multiply-add is allowed beyond strict arithmetic, so that NaN stays NaN.
     """
     return _compiled(function, fastmath={"contract", "nsz"})
-
-
-def inlined_kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """The same, always made part of its caller: a call would pass every array's whole shape."""
-    return _compiled(function, fastmath={"contract", "nsz"}, forceinline=True)
 
 
 def estimating_kernel(function: Callable[P, R]) -> Callable[P, R]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpo.training.compiled.compiling import kernel
-from hpo.training.compiled.simd import Floats
+from hpo.training.compiled.compiling import Floats, kernel
 
 RELU, SIGMOID, TANH, LEAKY_RELU, ELU = range(5)
 ACTIVATION_CODES = {

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from hpo.training.compiled.compiling import kernel
+from hpo.training.compiled.compiling import Floats, kernel
 from hpo.training.compiled.elementwise import exp32
-from hpo.training.compiled.simd import Floats
 
 NLL, MSE, BRIER = range(3)
 # Cross-entropy over log-softmax output is the negative log-likelihood.

@@ -17,15 +17,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hpo.training.compiled.compiling import kernel
+from hpo.training.compiled.compiling import Floats, Indices, kernel
 from hpo.training.compiled.elementwise import (
     activate,
     draw_mask,
     multiply,
 )
 from hpo.training.compiled.head import likeliest, loss_and_gradient
-from hpo.training.compiled.simd import Floats, Indices, add_rows, add_sparse_rows
 from hpo.training.compiled.sparse import SparseImages
+from hpo.training.compiled.vector_code import add_listed_rows, add_rows
 
 f32 = np.float32
 
@@ -120,18 +120,18 @@ def _forward_images(network: Network, images: SparseImages, batch: Indices) -> N
             image = batch[b]
             first = int(images.starts[image]) + int(images.blocks[image, block])
             n = int(images.blocks[image, block + 1]) - int(images.blocks[image, block])
-            add_sparse_rows(
-                z,
-                b * width,
-                black if block == 0 else z,
-                0 if block == 0 else b * width,
-                width,
-                network.weights,
-                images.inputs,
-                images.codes,
-                first,
-                n,
-                images.table,
+            add_listed_rows(
+                out=z,
+                out_at=b * width,
+                start=black if block == 0 else z,
+                start_at=0 if block == 0 else b * width,
+                width=width,
+                matrix=network.weights,
+                rows=images.inputs,
+                codes=images.codes,
+                first=first,
+                n_terms=n,
+                table=images.table,
             )
 
 
@@ -141,20 +141,23 @@ def _forward_dense(network: Network, layer: int, n_images: int) -> None:
     width, n_inputs = network.widths[layer], network.n_inputs[layer]
     weights_at, z_at = network.weights_at[layer], network.outputs_at[layer]
     a_at, a_width = network.outputs_at[layer - 1], network.widths[layer - 1]
-    for b in range(n_images):
-        add_rows(
-            network.outputs,
-            z_at + b * width,
-            network.weights,
-            weights_at + n_inputs * width,
-            width,
-            network.weights,
-            weights_at,
-            network.outputs,
-            a_at + b * a_width,
-            1,
-            n_inputs,
-        )
+    add_rows(
+        out=network.outputs,
+        out_at=z_at,
+        out_stride=width,
+        n_rows=n_images,
+        start=network.weights,
+        start_at=weights_at + n_inputs * width,
+        start_stride=0,
+        width=width,
+        matrix=network.weights,
+        matrix_at=weights_at,
+        factors=network.outputs,
+        factors_at=a_at,
+        row_step=a_width,
+        term_step=1,
+        n_terms=n_inputs,
+    )
 
 
 @kernel

@@ -7,13 +7,13 @@ sum of all its rows: the same product as over all pixels, without the black ones
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hpo.training.compiled.compiling import kernel
-from hpo.training.compiled.simd import Codes, Floats, Indices, prefetch
+from hpo.training.compiled.compiling import Codes, Floats, Indices, kernel
+from hpo.training.compiled.vector_code import prefetch_line
 from hpo.training.data import Dataset
 
 # 98 rows of 128 floats are 49 KiB, about a first-level cache; 784 = 8 * 98.
@@ -151,5 +151,11 @@ def list_by_input(images: SparseImages, batch: Indices, lists: PixelLists) -> No
 def prefetch_images(images: SparseImages, batch: Indices) -> None:
     """Bring a batch's lists into the cache: a shuffled epoch reads them from all over memory."""
     for image in batch:
-        prefetch(images.inputs, images.starts[image], images.starts[image + 1])
-        prefetch(images.codes, images.starts[image], images.starts[image + 1])
+        _prefetch(images.inputs, images.starts[image], images.starts[image + 1])
+        _prefetch(images.codes, images.starts[image], images.starts[image + 1])
+
+
+@kernel
+def _prefetch(array: npt.NDArray[Any], start: int, stop: int) -> None:
+    for i in range(start, stop, 64 // array.itemsize):  # a cache line
+        prefetch_line(array, i)

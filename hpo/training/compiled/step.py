@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hpo.training.compiled.compiling import kernel
+from hpo.training.compiled.compiling import Floats, Indices, kernel
 from hpo.training.compiled.elementwise import multiply, multiply_by_slope
 from hpo.training.compiled.network import Network, forward, loss_and_deltas
-from hpo.training.compiled.simd import Floats, Indices, add_rows, add_sparse_rows
 from hpo.training.compiled.sparse import PixelLists, SparseImages, list_by_input, prefetch_images
 from hpo.training.compiled.updates import update
+from hpo.training.compiled.vector_code import LANES, add_listed_rows, add_rows, transpose_block
 
 f32 = np.float32
 # Rows of weights whose gradients are summed, then used up, while they lie in the nearest cache.
-ROWS_AT_ONCE = 16
+ROWS_AT_ONCE = LANES
 
 
 class Rule(NamedTuple):
@@ -122,20 +122,23 @@ def _deltas_of_inputs(network: Network, layer: int, n_images: int) -> None:
     is_last = layer == network.widths.shape[0] - 1
     n_outputs = network.n_classes if is_last else network.n_inputs[layer + 1]
     end = at_below + n_images * width_below
-    for b in range(n_images):
-        add_rows(
-            network.deltas,
-            at_below + b * width_below,
-            network.zeros,
-            0,
-            width_below,
-            network.transposed,
-            network.transposed_at[layer],
-            network.deltas,
-            at + b * width,
-            1,
-            n_outputs,
-        )
+    add_rows(
+        out=network.deltas,
+        out_at=at_below,
+        out_stride=width_below,
+        n_rows=n_images,
+        start=network.zeros,
+        start_at=0,
+        start_stride=0,
+        width=width_below,
+        matrix=network.transposed,
+        matrix_at=network.transposed_at[layer],
+        factors=network.deltas,
+        factors_at=at,
+        row_step=width,
+        term_step=1,
+        n_terms=n_outputs,
+    )
     deltas, outputs = network.deltas[at_below:end], network.outputs[at_below:end]
     if network.dropouts[below] > 0.0:
         multiply(deltas, network.masks[at_below:end])
@@ -169,20 +172,23 @@ def _gradients_of_rows(
 ) -> None:
     """Rows ``row`` to ``end`` of A_{l-1}^T D_l, in the scratch."""
     width, below = network.widths[layer], layer - 1
-    for k in range(row, end):
-        add_rows(
-            gradients,
-            (k - row) * width,
-            network.zeros,
-            0,
-            width,
-            network.deltas,
-            network.outputs_at[layer],
-            network.outputs,
-            network.outputs_at[below] + k,
-            network.widths[below],
-            n_images,
-        )
+    add_rows(
+        out=gradients,
+        out_at=0,
+        out_stride=width,
+        n_rows=end - row,
+        start=network.zeros,
+        start_at=0,
+        start_stride=0,
+        width=width,
+        matrix=network.deltas,
+        matrix_at=network.outputs_at[layer],
+        factors=network.outputs,
+        factors_at=network.outputs_at[below] + row,
+        row_step=1,
+        term_step=network.widths[below],
+        n_terms=n_images,
+    )
 
 
 @kernel
@@ -198,18 +204,18 @@ def _gradients_of_inputs(
     width = network.widths[0]
     for k in range(row, end):
         first = int(lists.starts[k])
-        add_sparse_rows(
-            gradients,
-            (k - row) * width,
-            network.black,
-            0,
-            width,
-            network.deltas,
-            lists.images,
-            lists.codes,
-            first,
-            int(lists.starts[k + 1]) - first,
-            images.table,
+        add_listed_rows(
+            out=gradients,
+            out_at=(k - row) * width,
+            start=network.black,
+            start_at=0,
+            width=width,
+            matrix=network.deltas,
+            rows=lists.images,
+            codes=lists.codes,
+            first=first,
+            n_terms=int(lists.starts[k + 1]) - first,
+            table=images.table,
         )
 
 
@@ -244,12 +250,24 @@ def _update_rows(
 
 @kernel
 def copy_transposed(network: Network, layer: int, row: int, end: int) -> None:
-    """Columns ``row`` to ``end`` of W_l^T, from rows of W_l."""
+    """Columns ``row`` to ``end`` of W_l^T, from at most ``ROWS_AT_ONCE`` rows of W_l."""
     width, width_below = network.widths[layer], network.widths[layer - 1]
-    weights = network.weights[network.weights_at[layer] :]
-    transposed = network.transposed[network.transposed_at[layer] :]
+    weights_at = network.weights_at[layer] + row * width
+    transposed_at = network.transposed_at[layer] + row
+    if end - row == LANES:
+        for j in range(0, width, LANES):
+            transpose_block(
+                source=network.weights,
+                source_at=weights_at + j,
+                source_stride=width,
+                target=network.transposed,
+                target_at=transposed_at + j * width_below,
+                target_stride=width_below,
+            )
+        return
+    weights, transposed = network.weights[weights_at:], network.transposed[transposed_at:]
     for j in range(width):
-        for k in range(row, end):
+        for k in range(end - row):
             transposed[j * width_below + k] = weights[k * width + j]
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpo.training.compiled.compiling import estimating_kernel, kernel
-from hpo.training.compiled.simd import Floats
+from hpo.training.compiled.compiling import Floats, estimating_kernel, kernel
 from hpo.training.optimizers import (
     ADADELTA_EPS,
     ADADELTA_RHO,
