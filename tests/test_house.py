@@ -20,7 +20,7 @@ ROOMS = (
     ("yaml_files",),
     ("spaces", "samplers"),
     ("study_files",),
-    ("plan", "study_space"),
+    ("plan",),
     ("databases",),
     ("ledger",),
     ("workers",),

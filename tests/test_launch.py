@@ -12,7 +12,6 @@ from hpo.databases.storage import Storage, open_storage
 from hpo.databases.tables import POINTS
 from hpo.errors import UserError
 from hpo.runs.launch import launch
-from hpo.study_space import distributions_of
 from tests.support import YOU, launched_study, study_file
 
 
@@ -109,7 +108,7 @@ def test_a_study_of_stock_optuna_is_not_run(storage: Storage, project: Path) -> 
 
 def test_a_second_host_on_an_sqlite_file_is_refused(storage: Storage, project: Path) -> None:
     study = launched_study(storage, project)
-    study.ledger.claim(YOU, distributions_of(study.file), {})
+    study.ledger.claim(YOU, study.file.distributions(), {})
     with pytest.raises(UserError, match="Workers on there use .*Use PostgreSQL"):
         launch(storage, study_file(project), project)
     with storage.engine.begin() as connection:

@@ -24,8 +24,8 @@ from hpo.ledger.stored_study import (
     require_stored,
 )
 from hpo.plan import make_plan
-from hpo.study_space import distributions_of
-from hpo.workers.leases import Lease, LeasedStudy, LeasedTrial
+from hpo.workers.leases import Lease
+from hpo.workers.trial import LeasedStudy, LeasedTrial
 from tests.support import ME, YOU, launched_study
 
 
@@ -42,7 +42,7 @@ def study(storage: Storage, project: Path) -> StoredStudy:
 
 
 def claim(study: StoredStudy, worker: object = ME) -> Claim:
-    claimed = study.ledger.claim(worker, distributions_of(study.file), {})  # type: ignore[arg-type]
+    claimed = study.ledger.claim(worker, study.file.distributions(), {})  # type: ignore[arg-type]
     assert claimed is not None
     return claimed
 

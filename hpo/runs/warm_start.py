@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpo.errors import UserError
 from hpo.ledger.stored_study import StoredStudy
 from hpo.study_files.study_file import StudyFile
-from hpo.study_space import distributions_of
 
 MARK = "warm_start"  # user attribute: the study and trial that it came from
 
@@ -54,7 +53,7 @@ def fits(file: StudyFile, trial: FrozenTrial) -> bool:
         return True
     if set(trial.params) != set(file.search_space.active(trial.params)):
         return False
-    distributions = distributions_of(file)
+    distributions = file.distributions()
     return all(_contains(distributions[name], value) for name, value in trial.params.items())
 
 
@@ -68,7 +67,7 @@ def _contains(distribution: BaseDistribution, value: Any) -> bool:
 def _copies(
     file: StudyFile, source: StoredStudy, trials: Sequence[FrozenTrial]
 ) -> list[FrozenTrial]:
-    ours: Mapping[str, BaseDistribution] = distributions_of(file)
+    ours: Mapping[str, BaseDistribution] = file.distributions()
     return [
         create_trial(
             state=trial.state,

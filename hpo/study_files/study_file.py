@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -18,6 +18,10 @@ from hpo.study_files import factors
 from hpo.study_files.components import Component
 from hpo.yaml_files.document import Document
 from hpo.yaml_files.faults import Path
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import BaseTrial
 
 __all__ = ["Component", "StudyFile", "load", "project_folder"]
 
@@ -105,6 +109,24 @@ class StudyFile(BaseModel):
             return {**settings, **{name: v for level in changed for name, v in level.items()}}
         own = self.search_space.settings(params) if self.search_space else dict(params)
         return {**self.fixed, **own}
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Give every parameter that is declared; a factor's choices are its level labels."""
+        from optuna.distributions import CategoricalDistribution
+
+        if self.method == "controlled":
+            return {name: CategoricalDistribution(labels) for name, labels in self.levels().items()}
+        return {} if self.search_space is None else self.search_space.distributions()
+
+    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
+        """Ask a trial for the parameters; all its settings, with its `seed` where it has one."""
+        if self.method == "controlled":
+            levels = self.levels().items()
+            params = {name: trial.suggest_categorical(name, labels) for name, labels in levels}
+        else:
+            params = {} if self.search_space is None else self.search_space.suggest(trial)
+        seed = {"seed": trial.user_attrs["seed"]} if "seed" in trial.user_attrs else {}
+        return {**seed, **self.settings(params)}
 
 
 def project_folder(path: FilePath) -> FilePath:

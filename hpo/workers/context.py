@@ -29,14 +29,12 @@ def suggest(trial: optuna.trial.BaseTrial) -> dict[str, Any]:
     """
     from optuna.trial import FixedTrial
 
-    from hpo.study_space import suggest_settings
-
     file = _known_file(trial)
     if file is None and isinstance(trial, FixedTrial):
         return dict(trial._params)  # noqa: SLF001 (it has no public name for what it was given)
     if file is None:
         raise UserError("hpo.suggest(trial) needs a trial of a study that hpo made.")
-    return suggest_settings(file, trial)
+    return file.suggest(trial)
 
 
 def device() -> str:

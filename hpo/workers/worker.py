@@ -28,14 +28,14 @@ from hpo.plain import describe, plain_data
 from hpo.plan import sampler_seed
 from hpo.samplers.tpe import Histories
 from hpo.study_files.components import make_pruner, make_sampler
-from hpo.study_space import distributions_of
 from hpo.workers import limits, objective_file
 from hpo.workers.artifacts import ArtifactKeeper
 from hpo.workers.context import DEVICE_VARIABLE
-from hpo.workers.leases import Keeper, Lease, LeasedStudy, LeasedTrial, StopTrial
+from hpo.workers.leases import Keeper, Lease, StopTrial
 from hpo.workers.logs import TRIAL_TITLE, log_traceback, write_log
 from hpo.workers.objective_file import LoadedObjective
 from hpo.workers.outcomes import evaluate
+from hpo.workers.trial import LeasedStudy, LeasedTrial
 
 Event = dict[str, Any]
 Send = Callable[[Event], None]
@@ -103,7 +103,7 @@ class Worker:
         self._job, self._stored, self._objective = job, stored, objective
         self._tell_parent = send
         self._file, self._ledger = stored.file, stored.ledger
-        self._distributions = distributions_of(self._file)
+        self._distributions = self._file.distributions()
         self._lease = Lease()
         self._pruner = make_pruner(self._file)
         self._histories: Histories = {}
