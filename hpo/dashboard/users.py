@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from werkzeug.security import generate_password_hash
 
 from hpo.errors import Fault, FileFaults, UserError
+from hpo.files import replacing
 
 SHORTEST_PASSWORD = 8
 _HASH = re.compile(r"(scrypt:\d+:\d+:\d+|pbkdf2:\w+:\d+)\$[^$\s:]+\$[0-9a-f]{32,}")
@@ -111,16 +110,10 @@ def _read(path: Path) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    aside: str | None = None
     try:
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(aside).chmod(mode)
-        Path(aside).replace(path)
+        with replacing(path) as aside:
+            aside.touch(0o600)
+            aside.write_text(text, encoding="utf-8")
     except OSError as error:
-        if aside:
-            Path(aside).unlink(missing_ok=True)
         reason = error.strerror
         raise UserError(f"The users file {path} cannot be written: {reason}.") from error

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hpo.errors import DataError
+from hpo.files import replacing
 
 TORCHVISION_TIMEOUT_S = 300.0
 CONNECT_TIMEOUT_S = 5.0
@@ -128,7 +129,7 @@ def _fetch(name: str, raw: RawFiles, folder: Path, answers: list[str]) -> dict[s
                 if source.is_remote:
                     _UNREACHED[name, source.title] = str(fault)
                 continue
-            _store(contents, Path(scratch), folder)
+            _store(contents, folder)
             return contents
     listed = "\n".join(f"  - {answer}" for answer in answers)
     raise DataError(
@@ -245,11 +246,10 @@ def read_file(path: Path, digest: str) -> bytes:
     return content
 
 
-def _store(contents: dict[str, bytes], scratch: Path, folder: Path) -> None:
-    """Write aside and rename: a reader sees a whole file or none."""
+def _store(contents: dict[str, bytes], folder: Path) -> None:
     for name, content in contents.items():
-        (scratch / "aside").write_bytes(content)
-        (scratch / "aside").replace(folder / name)
+        with replacing(folder / name) as aside:
+            aside.write_bytes(content)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hpo.errors import DeviceError, UserError
+from hpo.files import replacing
 from hpo.training.data import Dataset, Rows, load_data
 from hpo.training.engine import Engine, Evaluation
 from hpo.training.mlp import MLP, initial_model
@@ -126,10 +126,8 @@ class Training(Iterator[EpochMetrics]):
 
     def save(self, path: Path) -> None:
         """Write the weights to a file that ``torch.load`` reads; a reader never sees half of it."""
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights-") as aside:
-            whole = Path(aside) / path.name
-            torch.save(self.state_dict(), whole)
-            whole.replace(path)
+        with replacing(path) as aside:
+            torch.save(self.state_dict(), aside)
 
     def _order(self) -> Rows:
         """This epoch's rows: all training rows once, or one batch of them in a dry run."""
