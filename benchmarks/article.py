@@ -21,7 +21,8 @@ from typing import Any
 
 from benchmarks.trainer import epoch_seconds
 from hpo.plan import make_plan
-from hpo.study_files.study_file import StudyFile, load
+from hpo.study_files.reading import load
+from hpo.study_files.study_file import StudyFile
 
 FILE = "studies/article/article.yaml"
 # Of what the article left open, its program named one: L2 as a weight decay of 0.01.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hpo.databases.storage import open_storage
 from hpo.runs.launch import launch
-from hpo.study_files.study_file import load
+from hpo.study_files.reading import load
 from hpo.workers.children import call_in_child
 from hpo.workers.devices import Slot
 from hpo.workers.fork_server import prepare_for

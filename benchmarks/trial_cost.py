@@ -27,8 +27,9 @@ from hpo.databases.storage import Storage, open_storage
 from hpo.ledger.points import WorkerIdentity
 from hpo.ledger.stored_study import require_stored
 from hpo.runs.launch import launch
-from hpo.study_files import study_file
 from hpo.study_files.components import make_sampler
+from hpo.study_files.reading import load
+from hpo.study_files.study_file import StudyFile
 from hpo.workers.worker import Job, work
 
 N_TEMPLATES = 10  # real trials, of which the stored ones are copies
@@ -89,7 +90,7 @@ def _compare(method: str, stored: int, n_trials: int) -> tuple[float, float]:
         (folder / "search_spaces.yaml").write_text("{}\n")
         text = STUDY.format(method=method, total=total, space=SPACE)
         (folder / "study.yaml").write_text(text)
-        file = study_file.load(folder / "study.yaml")
+        file = load(folder / "study.yaml")
         sides = (_ours(file, folder, stored), _stock(file, folder, stored))
         costs: tuple[Costs, Costs] = ([], [])
         for _ in range(max(1, n_trials // BLOCK)):
@@ -98,7 +99,7 @@ def _compare(method: str, stored: int, n_trials: int) -> tuple[float, float]:
     return statistics.median(costs[0]), statistics.median(costs[1])
 
 
-def _ours(file: study_file.StudyFile, folder: Path, stored: int) -> Callable[[], Costs]:
+def _ours(file: StudyFile, folder: Path, stored: int) -> Callable[[], Costs]:
     """A function that runs one block of trials and gives their times."""
     url = f"sqlite:///{folder}/ours.db"
     with _opened(url, create=True) as storage:
@@ -151,7 +152,7 @@ def _opened(url: str, *, create: bool = False) -> Iterator[Storage]:
         storage.close()
 
 
-def _stock(file: study_file.StudyFile, folder: Path, stored: int) -> Callable[[], Costs]:
+def _stock(file: StudyFile, folder: Path, stored: int) -> Callable[[], Costs]:
     study = optuna.create_study(
         storage=f"sqlite:///{folder}/stock.db", study_name="cost", sampler=_stock_sampler(file)
     )
@@ -173,7 +174,7 @@ def _stock(file: study_file.StudyFile, folder: Path, stored: int) -> Callable[[]
     return block
 
 
-def _stock_sampler(file: study_file.StudyFile) -> optuna.samplers.BaseSampler:
+def _stock_sampler(file: StudyFile) -> optuna.samplers.BaseSampler:
     """Optuna's own class with the arguments that we give it."""
     if file.method == "tpe":
         return optuna.samplers.TPESampler(multivariate=True, constant_liar=True, seed=1)

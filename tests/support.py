@@ -9,7 +9,8 @@ from hpo.databases.storage import Storage
 from hpo.ledger.points import WorkerIdentity
 from hpo.ledger.stored_study import StoredStudy
 from hpo.runs.launch import launch
-from hpo.study_files.study_file import StudyFile, load
+from hpo.study_files.reading import load
+from hpo.study_files.study_file import StudyFile
 
 SPACE = {"x": {"low": -10.0, "high": 10.0}}
 ME = WorkerIdentity("me", "here", "kernel")

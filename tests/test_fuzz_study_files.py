@@ -12,7 +12,8 @@ import pytest
 from hpo.errors import FileFaults
 from hpo.plan import make_plan, sampler_seed
 from hpo.study_files.components import make_pruner, make_sampler
-from hpo.study_files.study_file import StudyFile, load
+from hpo.study_files.reading import load
+from hpo.study_files.study_file import StudyFile
 
 ROOT = Path(__file__).parent.parent
 SPACES = (ROOT / "search_spaces.yaml").read_text()

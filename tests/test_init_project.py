@@ -14,7 +14,7 @@ import pytest
 from hpo.cli import _exit_code
 from hpo.errors import UserError
 from hpo.init_project import KINDS, template_files, write_project
-from hpo.study_files.study_file import load, project_folder
+from hpo.study_files.reading import load, project_folder
 
 TINY = ["epochs=1", "engine=torch", "validation_size=20", "dataset=tiny.npz"]
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from hpo.near_miss import near_miss
-from hpo.study_files.keys import StudyKeys
+from hpo.study_files.study_file import StudyFile
 from hpo.training.settings import MLPSettings
 
-KEYS = tuple(StudyKeys.model_fields)
+KEYS = tuple(StudyFile.model_fields)
 SETTINGS = tuple(MLPSettings().to_dict())
 METHODS = ("grid", "controlled", "tpe", "random", "qmc", "cmaes", "gp", "nsga2")
 

@@ -14,20 +14,17 @@ from hypothesis import strategies as st
 from hpo.plan import Plan, make_plan, point_seed, sampler_seed
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files.factors import read_vary
-from hpo.study_files.study_file import StudyFile, load
+from hpo.study_files.reading import load
+from hpo.study_files.study_file import StudyFile
 from tests.space_strategies import STEPPED, spaces
 
 ARTICLE = Path(__file__).parent.parent / "studies" / "article" / "article.yaml"
 
 
 def study(method: str, space: dict[str, Any] | None = None, **fields: Any) -> StudyFile:
-    return StudyFile(
-        study="s",
-        objective="objective.py:objective",
-        method=method,
-        directions=("maximize",),
-        search_space=SearchSpace.from_data(space) if space else None,
-        **fields,
+    fields |= {"search_space": SearchSpace.from_data(space)} if space else {}
+    return StudyFile.model_validate(
+        {"study": "s", "method": method, "directions": ["maximize"]} | fields
     )
 
 
@@ -38,9 +35,11 @@ def controlled(draw: st.DrawFn) -> StudyFile:
     baseline = {name: first for name, (first, *_) in values.items()}
     vary, findings = read_vary({name: rest for name, (_, *rest) in values.items()}, baseline)
     assert not findings
-    levels = {name: {"choices": [str(v) for v in values[name]]} for name in names}
-    counts = {"replicates": draw(st.integers(1, 4)), "seed": draw(st.integers(0, 99))}
-    return study("controlled", levels, baseline=baseline, vary=vary, **counts)
+    counts: dict[str, Any] = {
+        "replicates": draw(st.integers(1, 4)),
+        "seed": draw(st.integers(0, 99)),
+    }
+    return study("controlled", baseline=baseline, vary=vary, **counts)
 
 
 @given(controlled())
@@ -66,10 +65,12 @@ def test_each_replicate_has_one_baseline_and_every_level_once(file: StudyFile) -
 
 
 @given(controlled())
-def test_a_controlled_point_lies_in_the_space_of_its_study(file: StudyFile) -> None:
-    assert file.search_space is not None
+def test_a_controlled_point_has_a_level_of_every_factor(file: StudyFile) -> None:
+    levels = file.levels()
     for point in make_plan(file).points:
-        assert file.search_space.flat(point.params or {}) == point.params
+        assert point.params is not None
+        assert point.params.keys() == levels.keys()
+        assert all(point.params[factor] in labels for factor, labels in levels.items())
 
 
 @given(controlled(), st.integers(1, 3))
@@ -133,7 +134,7 @@ def test_without_a_space_the_sampler_decides_random_points_too() -> None:
 
 def test_starting_points_come_first_and_are_filled_by_random_but_not_by_tpe() -> None:
     space: dict[str, Any] = {"x": {"choices": [[1], [1, 2]]}, "y": {"low": 0.0, "high": 1.0}}
-    start = ({"x": [1, 2]},)
+    start = [{"x": [1, 2]}]
     random = make_plan(study("random", space, n_trials=3, start_with=start)).points
     tpe = make_plan(study("tpe", space, n_trials=3, start_with=start)).points
     assert tpe[0].params == {"x": "1-2"}

@@ -69,7 +69,7 @@ def test_a_value_is_blamed_where_it_was_written_and_on_its_line_only(tmp_path: P
         "baseline:\n  x: 1\n  y: 1\n"
         "vary:\n  x:\n    - 2\n    - 3\n  both: {a: {x: 3, y: 2}}\n"
     )
-    from hpo.study_files.study_file import load
+    from hpo.study_files.reading import load
 
     def check(settings: Mapping[str, Any]) -> None:
         if settings["x"] == 3:

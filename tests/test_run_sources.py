@@ -10,7 +10,7 @@ import pytest
 from hpo.cli import _exit_code
 from hpo.cli.run_sources import load_studies
 from hpo.errors import FileFaults, UserError
-from hpo.study_files.study_file import load
+from hpo.study_files.reading import load
 
 NOTHING: dict[str, Any] = {"objective": None, "directions": (), "method": None, "pruner": None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import jsonschema
 import pytest
 from hypothesis import given, settings
+from pydantic import BaseModel
 
 from hpo.spaces.keys import ParameterKeys
 from hpo.study_files.claims import KINDS, ClaimKeys
-from hpo.study_files.components import METHODS, pruner_names
-from hpo.study_files.keys import StudyKeys
-from hpo.study_files.schema import spaces_schema, study_schema
-from hpo.study_files.study_file import load
+from hpo.study_files.components import pruner_names
+from hpo.study_files.keys import METHODS
+from hpo.study_files.reading import load
+from hpo.study_files.schema import key_rows, spaces_schema, study_schema
+from hpo.study_files.study_file import StudyFile
 from hpo.yaml_files.source import read
 from tests.space_strategies import spaces
 
@@ -68,26 +71,43 @@ def test_the_schema_refuses_what_the_models_refuse(data: dict[str, Any]) -> None
 
 
 def test_every_key_has_a_description_in_the_schema() -> None:
-    for model in (StudyKeys, ParameterKeys, ClaimKeys):
+    for model in (StudyFile, ParameterKeys, ClaimKeys):
         for name, field in model.model_fields.items():
             assert field.description, name
 
 
-def table_keys(heading: str) -> set[str]:
-    section = DOCS.split(f"## {heading}\n")[1].split("\n## ")[0]
-    first_cells = (line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
-    return {key for cell in first_cells for key in re.findall(r"`(\w+)", cell)}
+def table(model: type[BaseModel], *, with_defaults: bool) -> str:
+    """The table of a file's keys, as the documentation has it."""
+    heads = ("key", "meaning", "default")[: 2 + with_defaults]
+    rows = [(f"`{name}`", *texts) for name, *texts in key_rows(model)]
+    lines = [heads, ("---",) * len(heads), *(row[: len(heads)] for row in rows)]
+    return "".join(f"| {' | '.join(cells)} |\n".replace("|  |", "| |") for cells in lines)
 
 
-def test_the_documentation_lists_every_key_and_no_other() -> None:
-    assert table_keys("Keys") == set(StudyKeys.model_fields)
-    assert table_keys("Search spaces") == set(ParameterKeys.model_fields)
-    assert table_keys("Controlled-variable studies") == set(KINDS)
+@pytest.mark.parametrize(
+    ("heading", "model", "with_defaults"),
+    [("Keys", StudyFile, True), ("Search spaces", ParameterKeys, False)],
+)
+def test_the_tables_of_the_documentation_say_what_the_models_say(
+    heading: str, model: type[BaseModel], with_defaults: bool
+) -> None:
+    """Written anew by RENEW_GOLDEN=1 python -m pytest -n 0 tests/test_schema.py."""
+    page = ROOT / "docs" / "study-files.md"
+    before, section = page.read_text().split(f"## {heading}\n", 1)
+    found = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    assert found is not None
+    wanted = table(model, with_defaults=with_defaults)
+    if os.environ.get("RENEW_GOLDEN"):
+        section = section[: found.start()] + wanted + section[found.end() :]
+        page.write_text(f"{before}## {heading}\n{section}")
+    assert found[0] == wanted
 
 
 def test_the_documentation_names_every_method_and_pruner() -> None:
     assert all(f"`{name}`" in DOCS for name in (*METHODS, *pruner_names()))
     assert {"within", "says", *KINDS} == set(ClaimKeys.model_fields)
+    claims = DOCS.split("A claim has one of these kinds")[1]
+    assert set(re.findall(r"^\| `(\w+)", claims, re.MULTILINE)) == set(KINDS)
 
 
 def test_the_examples_of_the_documentation_are_valid(tmp_path: Path) -> None:

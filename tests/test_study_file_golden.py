@@ -16,8 +16,9 @@ import pytest
 from hpo.errors import FileFaults
 from hpo.plan import make_plan
 from hpo.runs.running import settings_to_check
+from hpo.study_files.reading import load
 from hpo.study_files.refusals import faults_of
-from hpo.study_files.study_file import StudyFile, load
+from hpo.study_files.study_file import StudyFile
 from hpo.training.settings import MLPSettings
 from hpo.workers.objective_file import LoadedObjective, check_settings
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def plan_command(file: Path, n_trials: int | None, changes: tuple[str, ...], style: str) -> None:
     """Check FILE and print its points and their count; nothing is created."""
     from hpo import console
-    from hpo.study_files.study_file import load, project_folder
+    from hpo.study_files.reading import load, project_folder
     from hpo.workers.fork_server import prepare_for
 
     study, project = load(file, changes, {"n_trials": n_trials}), project_folder(file)

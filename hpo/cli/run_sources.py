@@ -69,7 +69,7 @@ def load_studies(
             "`hpo run` needs a study file, e.g. hpo run studies/quickstart.yaml, "
             "or --objective SCRIPT.py:FUNCTION."
         )
-    from hpo.study_files.study_file import load, project_folder
+    from hpo.study_files.reading import load, project_folder
 
     return [(load(path, changes, options), project_folder(path)) for path in files]
 

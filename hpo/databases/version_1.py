@@ -83,10 +83,29 @@ def sources(connection: Connection) -> Iterator[dict[str, Any]]:
             yield {
                 "plan_id": json.loads(found[PLAN_ID]),
                 "study_id": study_id,
-                "file": found[_FILE],
+                "file": json.dumps(_study_file(json.loads(found[_FILE]))),
                 "objective": json.loads(found[_OBJECTIVE]),
                 "environment": found[_ENVIRONMENT],
             }
+
+
+def _study_file(resolved: dict[str, Any]) -> dict[str, Any]:
+    """A study file's data, which had other forms for some of its keys."""
+    file = {**resolved, "timeout": resolved.get("timeout_s")}
+    file["pruner"] = _written(file.get("pruner"))
+    file["sampler"] = (file.get("sampler") or {}).get("arguments")
+    file["metrics"] = file.get("metrics") or None
+    if file["method"] == "controlled":
+        del file["search_space"]  # made of `vary`
+    return {key: value for key, value in file.items() if value is not None and key != "timeout_s"}
+
+
+def _written(component: Any) -> Any:
+    """``{name, arguments}`` as ``name`` or ``{name: arguments}``, nested ones too."""
+    if not isinstance(component, dict) or component.keys() != {"name", "arguments"}:
+        return component
+    arguments = {name: _written(value) for name, value in component["arguments"].items()}
+    return {component["name"]: arguments} if arguments else component["name"]
 
 
 def books(connection: Connection, study_id: int, plan_id: str) -> list[dict[str, Any]]:

@@ -22,24 +22,10 @@ from hpo.ledger.stored_study import (
     require_stored,
 )
 from hpo.plan import Plan, make_plan
-from hpo.study_files.study_file import StudyFile
+from hpo.study_files.study_file import KEYS, StudyFile
 from hpo.workers import objective_file
 from hpo.workers.processes import machine_id
 
-# What makes a study the study it is. Everything else may change between runs.
-IDENTITY = (
-    "method",
-    "search_space",
-    "fixed",
-    "baseline",
-    "vary",
-    "directions",
-    "metrics",
-    "seed",
-    "sampler",
-    "pruner",
-    "start_with",
-)
 _PACKAGES = ("hpo-service", "optuna", "torch", "numba", "numpy", "sqlalchemy")
 
 
@@ -145,10 +131,12 @@ def _version(package: str) -> str:
 
 def _refuse_other_identity(stored: StoredStudy, file: StudyFile) -> None:
     before, now = stored.file.model_dump(mode="json"), file.model_dump(mode="json")
-    different = [key for key in IDENTITY if before[key] != now[key]]
+    different = [
+        name for name, key in KEYS.items() if key.is_identity and before.get(name) != now.get(name)
+    ]
     if not different:
         return
-    lines = [line for key in different for line in _difference(key, before[key], now[key])]
+    lines = [line for key in different for line in _difference(key, before.get(key), now.get(key))]
     raise UserError(
         f"The study {file.study!r} in {stored.storage.name} is another one:\n"
         + "\n".join(f"  {line}" for line in lines)

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo.errors import UserError
 from hpo.ledger.stored_study import StoredStudy
+from hpo.study_files.keys import PLANNED
 from hpo.study_files.study_file import StudyFile
 
 MARK = "warm_start"  # user attribute: the study and trial that it came from
@@ -27,7 +28,7 @@ def warm_start(target: StoredStudy, source: StoredStudy) -> tuple[int, int]:
         UserError: The method plans its points and learns nothing, or the directions differ.
     """
     file = target.file
-    if file.sampler is None or file.method in ("random", "qmc"):
+    if file.method in (*PLANNED, "random", "qmc"):
         raise UserError(f"--warm-start is for samplers that learn, but got method {file.method}.")
     if target.directions != source.directions:
         raise UserError(

@@ -13,10 +13,12 @@ from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from hpo.near_miss import near_miss
 from hpo.spaces.flat_space import FlatSpace, ListShape, flatten
+from hpo.spaces.keys import ParameterKeys
 from hpo.spaces.parameters import Condition, Parameter
 from hpo.yaml_files.faults import Faulty, Finding
 
@@ -75,11 +77,18 @@ class SearchSpace:
         return hash(self._data)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
-        """Let pydantic models hold spaces: read from, and written as, plain data."""
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Let pydantic models hold spaces: read from, and written as, plain data.
+
+        Where a user writes one, the name of a space may stand in its place.
+        """
+        written = handler.generate_schema(dict[str, ParameterKeys])
         return core_schema.no_info_plain_validator_function(
             lambda value: value if isinstance(value, cls) else cls.from_data(value),
-            serialization=core_schema.plain_serializer_function_ser_schema(cls.to_data),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                cls.to_data, when_used="unless-none"
+            ),
+            json_schema_input_schema=core_schema.union_schema([core_schema.str_schema(), written]),
         )
 
     @property

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from hpo.near_miss import near_miss
 from hpo.spaces.parameters import label_of
@@ -48,8 +54,13 @@ class ClaimKeys(BaseModel):
     )
     says: str = Field(default="", description="The sentence shown in the report.")
 
+    @model_serializer(mode="wrap")
+    def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the kinds that it is not."""
+        return {k: v for k, v in handler(self).items() if k in self.model_fields_set}
 
-def read_claim(keys: ClaimKeys, levels: Levels) -> tuple[dict[str, Any], list[Finding]]:
+
+def read_claim(keys: ClaimKeys, levels: Levels) -> tuple[ClaimKeys, list[Finding]]:
     """Check one claim against a study's factors and levels.
 
     Args:
@@ -57,19 +68,20 @@ def read_claim(keys: ClaimKeys, levels: Levels) -> tuple[dict[str, Any], list[Fi
         levels: Factor -> what names its levels -> their labels (`factors.level_names`).
 
     Returns:
-        The claim as plain data: its kind with labels for levels, `says`, and `within` for
-        `alike`; and the findings, relative to the claim.
+        The claim with labels for levels, `says`, and `within` for `alike`; and the findings,
+        relative to the claim.
     """
     kinds = [kind for kind in KINDS if kind in keys.model_fields_set]
     if len(kinds) != 1:
         got = " and ".join(kinds) or "none"
-        return {}, [((), f"needs exactly one of {', '.join(KINDS)}, but got {got}.")]
+        return keys, [((), f"needs exactly one of {', '.join(KINDS)}, but got {got}.")]
     kind, found = kinds[0], list[Finding]()
     if "within" in keys.model_fields_set and kind != "alike":
         found.append((("within",), f"goes with alike, not with {kind}."))
-    claim = {kind: _read(kind, getattr(keys, kind), levels, found)}
-    claim["says"] = keys.says or _sentence(kind, claim[kind])
-    return claim | ({"within": keys.within} if kind == "alike" else {}), found
+    read = _read(kind, getattr(keys, kind), levels, found)
+    settled = {kind: read, "says": keys.says or _sentence(kind, read)}
+    settled |= {"within": keys.within} if kind == "alike" else {}
+    return keys.model_copy(update=settled), found
 
 
 def _read(kind: str, value: Any, levels: Levels, found: list[Finding]) -> Any:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hpo.study_files.components import (
-    PLANNED,
-    Component,
+    arguments_of,
     build_pruner,
     build_sampler,
     pruner_class,
     pruner_names,
+    pruners_inside,
     sampler_class,
 )
 from hpo.yaml_files.faults import Finding, Path, shown, unknown
@@ -28,42 +28,40 @@ _PLAIN: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "bool": ("true or false", lambda v: isinstance(v, bool)),
     "str": ("a word", lambda v: isinstance(v, str)),
     "None": ("null", lambda v: v is None),
-    "BasePruner": ("a pruner", lambda v: isinstance(v, Component)),
+    "BasePruner": ("a pruner", lambda v: isinstance(v, str | dict)),
 }
 # Limits that Optuna itself notices only in the middle of a study, or never.
 _LOWEST = {"n_startup_trials": 0, "n_ei_candidates": 1, "popsize": 2, "n_startup_steps": 0}
 _RESOURCES = {"hyperband": "max_resource", "successive_halving": "min_resource"}
 
 
-def read_sampler(method: str, arguments: Mapping[str, Any]) -> tuple[Component, list[Finding]]:
+def sampler_faults(method: str, arguments: Mapping[str, Any]) -> list[Finding]:
     """Check the arguments of a method's sampler; findings are relative to them."""
-    component = Component(name=method, arguments=dict(arguments))
-    if method in PLANNED:
-        return component, [((), f"method {method} takes no sampler: its points are planned.")]
     found = list(_argument_faults(f"{method} sampler", sampler_class(method), arguments))
-    return component, found or _refusal(lambda: build_sampler(component, 1, 1))
+    return found or _refusal(lambda: build_sampler(method, arguments, 1, 1))
 
 
-def read_pruner(value: Any, epochs: int | None) -> tuple[Component | None, list[Finding]]:
+def read_pruner(value: Any, epochs: int | None) -> tuple[Any, list[Finding]]:
     """Read a pruner as written: ``none``, a name, or ``{name: {argument: value}}``.
 
     Args:
         value: What stands under `pruner`.
         epochs: The epochs of every trial, if fixed; hyperband's largest resource by default.
+
+    Returns:
+        The pruner as it could be written, with nothing left to decide, or None; and the findings.
     """
     name, arguments, found = _named(value)
     if found or name == "none":
         return None, found
-    cls = pruner_class(name)
-    for key, inner in _inner_pruners(cls, arguments):
-        nested, faults = read_pruner(inner, epochs)
-        arguments[key] = nested
+    for key in pruners_inside(name, arguments):
+        arguments[key], faults = read_pruner(arguments[key], epochs)
         found += [((name, key, *path), text) for path, text in faults]
     _fill_resource(name, arguments, epochs)
-    found += _at(name, _argument_faults(f"{name} pruner", cls, arguments))
+    found += _at(name, _argument_faults(f"{name} pruner", pruner_class(name), arguments))
     found += _at(name, _resource_faults(name, arguments)) if not found else []
-    component = Component(name=name, arguments=arguments)
-    return component, found or _at(name, _refusal(lambda: build_pruner(component)))
+    pruner = {name: arguments} if arguments else name
+    return pruner, found or _at(name, _refusal(lambda: build_pruner(pruner)))
 
 
 def _named(value: Any) -> tuple[str, dict[str, Any], list[Finding]]:
@@ -86,38 +84,18 @@ def _named(value: Any) -> tuple[str, dict[str, Any], list[Finding]]:
     return name, dict(arguments or {}), []
 
 
-def _inner_pruners(cls: Any, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, annotation in _parameters(cls).items():
-        if "BasePruner" in annotation and arguments.get(name) is not None:
-            yield name, arguments[name]
-
-
-def _parameters(cls: Any) -> dict[str, str]:
-    """Give the arguments of an Optuna class that a file can write, with their annotation."""
-    parameters = list(inspect.signature(cls.__init__).parameters.items())[1:]
-    annotated = {name: _annotation(parameter) for name, parameter in parameters if name != "seed"}
-    return {
-        name: kinds for name, kinds in annotated.items() if set(kinds.split(" | ")) <= _PLAIN.keys()
-    }
-
-
-def _annotation(parameter: inspect.Parameter) -> str:
-    """Write an annotation as text; some of Optuna's modules keep it as text already."""
-    kind = parameter.annotation
-    text = kind.__name__ if isinstance(kind, type) else str(kind)
-    return "int" if text == "str | int" else text  # the text would be "auto"
-
-
 def _argument_faults(what: str, cls: Any, arguments: Mapping[str, Any]) -> Iterator[Finding]:
-    known = _parameters(cls)
+    kinds = arguments_of(cls)
+    known = {name: kind for name, kind in kinds.items() if set(kind.split(" | ")) <= _PLAIN.keys()}
+    known.pop("seed", None)
     for name, value in arguments.items():
         if name == "seed":
             yield (name,), "the seed is the study's key `seed`."
         elif name not in known:
             yield (name,), unknown(f"argument of the {what}", name, known or ["none"])
         elif not any(_PLAIN[kind][1](value) for kind in known[name].split(" | ")):
-            kinds = " or ".join(_PLAIN[kind][0] for kind in known[name].split(" | "))
-            yield (name,), f"must be {kinds}, but got {shown(value)}."
+            wanted = " or ".join(_PLAIN[kind][0] for kind in known[name].split(" | "))
+            yield (name,), f"must be {wanted}, but got {shown(value)}."
         elif name in _LOWEST and value is not None and value < _LOWEST[name]:
             yield (name,), f"must be at least {_LOWEST[name]}, but got {value}."
     required = [

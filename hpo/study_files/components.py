@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-
 from hpo.errors import MissingPackage
+from hpo.study_files.keys import PLANNED
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -27,30 +27,8 @@ SAMPLERS = {
     "gp": "GPSampler",
     "nsga2": "NSGAIISampler",
 }
-PLANNED = ("grid", "controlled")
-METHODS = (*PLANNED, *SAMPLERS)
 # The package that a method or pruner needs beyond Optuna, and the command that installs it.
 _PACKAGES = {"cmaes": ("cmaes", "pip install 'hpo-service[samplers]'")}
-
-
-class Component(BaseModel):
-    """A sampler or pruner: its name and what it is called with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    arguments: dict[str, Any] = Field(default={})
-
-    @field_validator("arguments")
-    @classmethod
-    def _read_nested(cls, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Components inside a component come back from the database as mappings."""
-        return {
-            name: cls(**value)
-            if isinstance(value, dict) and set(value) == {"name", "arguments"}
-            else value
-            for name, value in arguments.items()
-        }
 
 
 def pruner_names() -> dict[str, str]:
@@ -87,22 +65,21 @@ def make_sampler(study: StudyFile, seed: int, histories: Histories | None = None
     missing = missing_package(method)
     if missing:
         raise MissingPackage(missing)
-    arguments = study.sampler.arguments if study.sampler else {}
+    arguments = study.sampler
     if method == "tpe":
         if why_stock_tpe(study) is None:
             return _fast_tpe(study, seed, {} if histories is None else histories)
         conditional = study.search_space is not None and study.search_space.is_conditional
         arguments = {**_tpe_defaults(conditional, len(study.directions)), **arguments}
         arguments["group"] = arguments["group"] and arguments.get("multivariate") is not False
-    return build_sampler(Component(name=method, arguments=arguments), seed, study.seed)
+    return build_sampler(method, arguments, seed, study.seed)
 
 
 def why_stock_tpe(study: StudyFile) -> str | None:
     """Say why a tpe study needs Optuna's own sampler; None where the faster one does the same."""
     from hpo.samplers.tpe import FREE_ARGUMENTS
 
-    arguments = study.sampler.arguments if study.sampler else {}
-    others = arguments.keys() - FREE_ARGUMENTS
+    others = study.sampler.keys() - FREE_ARGUMENTS
     if study.search_space is None:
         return "the objective decides the search space"
     if study.search_space.is_conditional:
@@ -116,9 +93,8 @@ def _fast_tpe(study: StudyFile, seed: int, histories: Histories) -> BaseSampler:
     from hpo.samplers.tpe import FastTPESampler
 
     assert study.search_space is not None
-    arguments = study.sampler.arguments if study.sampler else {}
     told = {"declared": study.search_space.distributions(), "histories": histories}
-    sampler: BaseSampler = _quietly(FastTPESampler, {**arguments, **told, "seed": seed})
+    sampler: BaseSampler = _quietly(FastTPESampler, {**study.sampler, **told, "seed": seed})
     return sampler
 
 
@@ -134,35 +110,59 @@ def _tpe_defaults(conditional: bool, n_directions: int) -> dict[str, Any]:
 
 def make_pruner(study: StudyFile) -> BasePruner:
     """Make the Optuna pruner of a study; NopPruner when it has none."""
-    return build_pruner(study.pruner or Component(name="none"))
+    return build_pruner(study.pruner)
 
 
-def build_sampler(component: Component, seed: int, sequence_seed: int) -> BaseSampler:
+def build_sampler(
+    method: str, arguments: Mapping[str, Any], seed: int, sequence_seed: int
+) -> BaseSampler:
     """Make an Optuna sampler.
 
     Args:
-        component: The method's name and the sampler's arguments.
+        method: The name of the sampler.
+        arguments: What it is called with, beside its seed.
         seed: The seed for one point.
         sequence_seed: The seed that all points share; only qmc has such a sequence.
     """
     from optuna.samplers import RandomSampler
 
-    arguments = {**component.arguments, "seed": seed}
-    if component.name == "qmc":
+    arguments = {**arguments, "seed": seed}
+    if method == "qmc":
         # All workers must walk one sequence; only what it cannot sample depends on the point.
         arguments |= {"seed": sequence_seed, "independent_sampler": RandomSampler(seed)}
-    sampler: BaseSampler = _quietly(sampler_class(component.name), arguments)
+    sampler: BaseSampler = _quietly(sampler_class(method), arguments)
     return sampler
 
 
-def build_pruner(component: Component) -> BasePruner:
-    """Make an Optuna pruner, and those inside it."""
-    arguments = {
-        name: build_pruner(value) if isinstance(value, Component) else value
-        for name, value in component.arguments.items()
-    }
-    pruner: BasePruner = _quietly(pruner_class(component.name), arguments)
+def build_pruner(written: Any) -> BasePruner:
+    """Make an Optuna pruner, and those inside it, of its name or ``{name: {argument: value}}``."""
+    name, arguments = (written, {}) if isinstance(written, str) else next(iter(written.items()))
+    inside = {key: build_pruner(arguments[key]) for key in pruners_inside(name, arguments)}
+    pruner: BasePruner = _quietly(pruner_class(name), {**arguments, **inside})
     return pruner
+
+
+def pruners_inside(name: str, arguments: Mapping[str, Any]) -> list[str]:
+    """List the given arguments of a pruner that are pruners themselves."""
+    kinds = arguments_of(pruner_class(name))
+    return [
+        key
+        for key, value in arguments.items()
+        if value is not None and "BasePruner" in kinds.get(key, "")
+    ]
+
+
+def arguments_of(cls: Any) -> dict[str, str]:
+    """Give the arguments of an Optuna class, with their annotations as text."""
+    parameters = list(inspect.signature(cls.__init__).parameters.items())[1:]
+    return {name: _annotation(parameter) for name, parameter in parameters}
+
+
+def _annotation(parameter: inspect.Parameter) -> str:
+    """Write an annotation as text; some of Optuna's modules keep it as text already."""
+    kind = parameter.annotation
+    text = kind.__name__ if isinstance(kind, type) else str(kind)
+    return "int" if text == "str | int" else text  # the text would be "auto"
 
 
 def sampler_class(method: str) -> Any:

@@ -11,20 +11,12 @@ from typing import Any
 
 from hpo.errors import Fault
 from hpo.near_miss import mistyped
-from hpo.study_files.keys import StudyKeys
+from hpo.study_files.study_file import KEYS
 from hpo.yaml_files.faults import Path
 from hpo.yaml_files.source import Document, Place, parse_value
 
 # Key of a study file -> the option that gives its value.
-OPTIONS = {
-    "study": "--name",
-    "n_trials": "--n-trials",
-    "objective": "--objective",
-    "direction": "--direction",
-    "directions": "--direction",
-    "method": "--method",
-    "pruner": "--pruner",
-}
+OPTIONS = {name: key.option for name, key in KEYS.items() if key.option}
 
 
 def put_options(document: Document, options: Mapping[str, Any]) -> None:
@@ -58,7 +50,7 @@ def apply(document: Document, overrides: Sequence[str]) -> None:
 
 
 def _target(document: Document, parts: tuple[str, ...]) -> Path:
-    if parts[0] in StudyKeys.model_fields:
+    if parts[0] in KEYS:
         return parts
     in_baseline = isinstance(document.data.get("baseline"), dict)
     in_fixed = parts[0] in _mapping(document, "fixed")
@@ -71,7 +63,7 @@ def _mistyped(document: Document, path: Path) -> str:
         return ""
     if path[1] in _mapping(document, str(path[0])):
         return ""
-    return mistyped(str(path[1]), StudyKeys.model_fields) or ""
+    return mistyped(str(path[1]), KEYS) or ""
 
 
 def _mapping(document: Document, key: str) -> dict[str, object]:

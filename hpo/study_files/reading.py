@@ -1,4 +1,4 @@
-"""From a study file's plain data to a resolved study, collecting every fault on the way."""
+"""From a study file's plain data to a settled study, collecting every fault on the way."""
 
 from __future__ import annotations
 
@@ -14,21 +14,51 @@ from hpo.spaces.flat_space import flatten
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files import factors, overrides, rules
 from hpo.study_files.claims import ClaimKeys, Levels, read_claim
-from hpo.study_files.component_rules import read_pruner, read_sampler
-from hpo.study_files.components import SAMPLERS, Component
+from hpo.study_files.component_rules import read_pruner, sampler_faults
+from hpo.study_files.components import SAMPLERS
 from hpo.study_files.device_text import AUTO
-from hpo.study_files.keys import KNOWN, StudyKeys, parse_duration
-from hpo.study_files.study_file import StudyFile
-from hpo.yaml_files.faults import Faulty, Finding, findings_of
+from hpo.study_files.other_paths import refuse_other_path
+from hpo.study_files.study_file import KEYS, StudyFile
+from hpo.yaml_files.faults import Faulty, Finding, findings_of, shown
 from hpo.yaml_files.faults import Path as DataPath
 from hpo.yaml_files.source import Document, read
 
 SPACES = "search_spaces.yaml"
-_COPIED = (
-    *("objective", "n_trials", "target", "max_epochs_total", "stop_when_stalled", "seed"),
-    *("baseline", "replicates", "devices", "threads", "retries", "max_failures", "stop_grace_s"),
-    *("artifacts", "keep", "fixed"),
-)
+KNOWN: Mapping[DataPath, Iterable[str]] = {(): KEYS, ("claims", "*"): ClaimKeys.model_fields}
+
+
+def project_folder(path: Path) -> Path:
+    """Find the nearest folder at or above a study file that holds a project.
+
+    That is one with `search_spaces.yaml` or `pyproject.toml`; without any, the file's own.
+    """
+    own = path.resolve().parent
+    for folder in (own, *own.parents):
+        if any((folder / name).is_file() for name in ("search_spaces.yaml", "pyproject.toml")):
+            return folder
+    return own
+
+
+def load(
+    path: Path, overrides: Sequence[str] = (), options: Mapping[str, Any] | None = None
+) -> StudyFile:
+    """Read a study file.
+
+    Args:
+        path: The study file.
+        overrides: ``key=value`` texts of ``--set``, applied in order.
+        options: Values of keys that have an option of their own, by key: `n_trials`, `study`.
+
+    Raises:
+        UserError: The path is a folder or a Python file.
+        FileFaults: Everything that is wrong with the file, its search spaces or the overrides.
+    """
+    refuse_other_path(path)
+    document = read(path)
+    study, faults = read_study(document, overrides, project_folder(path), path.stem, options)
+    if faults or study is None:
+        raise FileFaults(faults)
+    return study
 
 
 def read_study(
@@ -79,27 +109,24 @@ class _Reading:
         return [*self._document.faults, *others]
 
     def study(self) -> StudyFile | None:
-        keys = self._keys
-        fields = {name: getattr(keys, name) for name in _COPIED}
-        fields |= self._basics(keys)
-        fields |= self._factors(keys) if keys.method == "controlled" else self._search(keys)
-        return None if self.faults() else StudyFile(**fields)
+        is_controlled = self._keys.method == "controlled"
+        settled = self._basics() | (self._factors() if is_controlled else self._search())
+        return None if self.faults() else self._keys.model_copy(update=settled)
 
-    def _checked_keys(self) -> StudyKeys:
+    def _checked_keys(self) -> StudyFile:
         """Check keys and types; keys at fault are left out, so that the rules can go on."""
-        data = self._document.data
+        # The space has a reader of its own, which knows what `fixed` says.
+        data = {name: v for name, v in self._document.data.items() if name != "search_space"}
         try:
-            return StudyKeys.model_validate(data)
+            return StudyFile.model_validate(data)
         except ValidationError as error:
             for path, text in findings_of(error, KNOWN):
-                if path[:1] == ("search_space",) and len(path) > 1:
-                    continue  # the space's own reader says more
                 self._bad.add(path)
                 self._document.add((path, text))
-        bad = {path[0] for path in self._bad} | {"search_space"}
+        bad = {path[0] for path in self._bad}
         likely = "controlled" if data.keys() & {"baseline", "vary"} else "random"
         good = {name: value for name, value in data.items() if name not in bad}
-        return StudyKeys.model_validate({"method": likely, **good})
+        return StudyFile.model_validate({"method": likely, **good})
 
     def _is_bad(self, path: DataPath) -> bool:
         """Tell whether a fault is known at this path or above it."""
@@ -109,63 +136,59 @@ class _Reading:
         whole = [((*prefix, *path), text) for path, text in findings]
         self._document.add(*(finding for finding in whole if not self._is_bad(finding[0])))
 
-    def _basics(self, keys: StudyKeys) -> dict[str, Any]:
-        given = self._document.data
-        name = keys.study if keys.study is not None else self._stem
+    def _basics(self) -> dict[str, Any]:
+        keys, given = self._keys, self._document.data
+        name = keys.study or self._stem
         if not self._is_bad(("method",)):
-            self._add((), rules.method_rules(keys, given))
+            self._add((), rules.method_rules(keys.method, given))
         self._add((), rules.direction_rules(keys, given))
         self._add(("objective",), rules.objective_rules(keys.objective))
         self._add(("study",), rules.name_rules(name))
         self._add(("devices",), rules.device_rules(keys.devices or AUTO))
-        directions = tuple(keys.directions or [keys.direction or "maximize"])
-        metrics = ("accuracy",) if len(directions) == 1 else ()
+        if keys.method in SAMPLERS:
+            self._add(("sampler",), sampler_faults(keys.method, keys.sampler))
+        directions = keys.directions or (keys.direction or "maximize",)
         return {
             "study": name,
-            "method": keys.method,
+            "direction": None,
             "directions": directions,
-            "metrics": tuple(keys.metrics or metrics),
-            "timeout_s": None if keys.timeout is None else parse_duration(keys.timeout),
-            "pruner": self._pruner(keys),
-            "sampler": self._sampler(keys),
+            "metrics": keys.metrics or (("accuracy",) if len(directions) == 1 else ()),
+            "pruner": self._pruner(),
         }
 
-    def _pruner(self, keys: StudyKeys) -> Component | None:
-        epochs = keys.fixed.get("epochs")
-        component, findings = read_pruner(keys.pruner, epochs if type(epochs) is int else None)
+    def _pruner(self) -> Any:
+        epochs = self._keys.fixed.get("epochs")
+        fixed = epochs if type(epochs) is int else None
+        pruner, findings = read_pruner(self._keys.pruner, fixed)
         self._add(("pruner",), findings)
-        return component
+        return pruner or "none"
 
-    def _sampler(self, keys: StudyKeys) -> Component | None:
-        if keys.method not in SAMPLERS:
-            return None
-        component, findings = read_sampler(keys.method, keys.sampler)
-        self._add(("sampler",), findings)
-        return component
-
-    def _search(self, keys: StudyKeys) -> dict[str, Any]:
-        space = self._space(keys)
+    def _search(self) -> dict[str, Any]:
+        keys, space = self._keys, self._space()
         names = {} if space is None else space.to_data()
         self._add(("fixed",), rules.fixed_rules(keys.fixed, names, "in the search space"))
-        has_space = "search_space" in self._document.data
-        if not has_space or space is not None:
+        if space is not None or "search_space" not in self._document.data:
             self._add(("start_with",), rules.start_rules(keys.start_with, space))
         self._add((), rules.count_rules(keys, 0))
-        return {"search_space": space, "start_with": tuple(keys.start_with)}
+        return {"search_space": space}
 
-    def _space(self, keys: StudyKeys) -> SearchSpace | None:
+    def _space(self) -> SearchSpace | None:
         written = self._document.data.get("search_space")
         if isinstance(written, str):
             self.spaces = self._spaces_file(written)
             source, prefix = self.spaces, (written,)
         else:
             source, prefix = self._document, ("search_space",)
-        data = source.data.get(prefix[0]) if source else None
-        if source is None or not isinstance(data, dict):
+        if source is None or prefix[0] not in source.data:
+            return None
+        data = source.data[prefix[0]]
+        if not isinstance(data, dict):
+            if source is self._document:
+                self._add(prefix, [((), f"must be a name or a mapping, but got {shown(data)}.")])
             return None
         try:
-            space = SearchSpace.from_data(data, keys.fixed)
-            findings = list(rules.grid_rules(space)) if keys.method == "grid" else []
+            space = SearchSpace.from_data(data, self._keys.fixed)
+            findings = list(rules.grid_rules(space)) if self._keys.method == "grid" else []
         except Faulty as error:
             space, findings = None, list(error.findings)
         if "seed" in data:
@@ -195,7 +218,8 @@ class _Reading:
                 spaces.add(*(((other, *path), text) for path, text in findings))
         return spaces
 
-    def _factors(self, keys: StudyKeys) -> dict[str, Any]:
+    def _factors(self) -> dict[str, Any]:
+        keys = self._keys
         baseline = {**keys.fixed, **(keys.baseline or {})}
         other = rules.fixed_rules(keys.baseline or {}, keys.fixed, "under `fixed`")
         self._add(("baseline",), other)
@@ -203,21 +227,16 @@ class _Reading:
         if not self._is_bad(("baseline",)):
             self._add(("vary",), findings)
         self._add((), rules.count_rules(keys, sum(map(len, vary.values()))))
-        levels = factors.labels(vary, baseline)
-        claims = self._claims(factors.level_names(vary, baseline)) if levels else ()
-        if self.faults():
-            return {}
-        space = SearchSpace.from_data({f: {"choices": names} for f, names in levels.items()})
-        return {"vary": vary, "claims": claims, "search_space": space}
+        return {"vary": vary, "claims": self._claims(factors.level_names(vary, baseline))}
 
-    def _claims(self, levels: Levels) -> tuple[dict[str, Any], ...]:
+    def _claims(self, levels: Levels) -> list[ClaimKeys]:
         claims = []
-        for index, written in enumerate(self._document.data.get("claims", ())):
+        for index, written in enumerate(self._document.data.get("claims", ()) if levels else ()):
             with suppress(ValidationError):  # noted with the other keys
                 claim, findings = read_claim(ClaimKeys.model_validate(written), levels)
                 claims.append(claim)
                 self._add(("claims", index), findings)
-        return tuple(claims)
+        return claims
 
 
 def _short(path: Path) -> Path:

@@ -15,66 +15,50 @@ from hpo.spaces.parameters import Range
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files.components import missing_package
 from hpo.study_files.device_text import read_devices
-from hpo.study_files.keys import DEFAULT_OBJECTIVE, MAX_POINTS, StudyKeys
+from hpo.study_files.keys import DEFAULT_OBJECTIVE, MAX_POINTS
+from hpo.study_files.study_file import KEYS, StudyFile
 from hpo.yaml_files.faults import Finding, shown
 
-_ONLY_CONTROLLED = ("baseline", "vary", "replicates", "claims")
-_PLANNED = {
-    "n_trials": ": the file decides how many trials there are",
-    "start_with": ": its points are planned",
-    "sampler": ": its points are planned",
-}
-_REFUSED: Mapping[str, Mapping[str, str]] = {
-    "grid": _PLANNED,
-    "controlled": {
-        **_PLANNED,
-        "search_space": ", which has `baseline` and `vary`",
-        "pruner": ": every trial is trained to its end",
-    },
-}
-_NEEDS = {"controlled": ("baseline", "vary"), "grid": ("search_space",)}
 _JOINERS = "\u200c\u200d"  # inside emoji and in Persian, among others
-_ONE_DIRECTION = ("target", "stop_when_stalled")
 
 
-def method_rules(keys: StudyKeys, given: Mapping[str, Any]) -> Iterator[Finding]:
+def method_rules(method: str, given: Mapping[str, Any]) -> Iterator[Finding]:
     """Check which keys the method takes and needs; `given` has every key that was written."""
-    for key in given:
-        if key in _REFUSED.get(keys.method, {}) and given[key] not in (None, "none"):
-            yield (key,), f"does not go with method {keys.method}{_REFUSED[keys.method][key]}."
-        if key in _ONLY_CONTROLLED and keys.method != "controlled":
-            yield (key,), f"goes with method controlled, not with {keys.method}."
-    for key in _NEEDS.get(keys.method, ("n_trials",)):
-        if key not in given:
-            yield (key,), f"is missing: method {keys.method} needs it."
-    missing = missing_package(keys.method)
+    for name, key in KEYS.items():
+        if name not in given:
+            if method in key.needed_by:
+                yield (name,), f"is missing: method {method} needs it."
+        elif given[name] in (None, "none"):
+            continue
+        elif method in key.refused_by:
+            yield (name,), f"does not go with method {method}{key.refused_by[method]}."
+        elif key.only_for and method not in key.only_for:
+            yield (name,), f"goes with method {', '.join(key.only_for)}, not with {method}."
+    missing = missing_package(method)
     if missing:
         yield ("method",), missing
 
 
-def direction_rules(keys: StudyKeys, given: Mapping[str, Any]) -> Iterator[Finding]:
+def direction_rules(keys: StudyFile, given: Mapping[str, Any]) -> Iterator[Finding]:
     """Check the direction or directions and what goes with several of them."""
     if "direction" in given and "directions" in given:
         yield ("directions",), "give `direction` or `directions`, not both."
     if not given.keys() & {"direction", "directions"} and not _maximizes(keys):
         yield ("direction",), "is missing: is a larger value better (maximize) or a smaller one?"
-    n_directions = len(keys.directions or (1,))
-    if keys.metrics is not None and len(keys.metrics) != n_directions:
+    n_directions = len(keys.directions) or 1
+    if keys.metrics and len(keys.metrics) != n_directions:
         text = f"needs one metric per direction, but got {len(keys.metrics)} for {n_directions}."
         yield ("metrics",), text
     if n_directions > 1:
-        for key in _ONE_DIRECTION:
-            if key in given:
-                yield (key,), "goes with one direction; several have a front, not a best value."
-        if given.get("pruner") not in (None, "none"):
-            yield ("pruner",), "Optuna's pruners work with one direction only."
+        for name, key in KEYS.items():
+            if key.one_direction and given.get(name) not in (None, "none"):
+                yield (name,), key.one_direction
         if keys.method in ("cmaes", "controlled"):
             yield ("directions",), f"method {keys.method} works with one direction only."
 
 
-def _maximizes(keys: StudyKeys) -> bool:
-    one_metric = keys.metrics is None or list(keys.metrics) == ["accuracy"]
-    return one_metric and keys.objective == DEFAULT_OBJECTIVE
+def _maximizes(keys: StudyFile) -> bool:
+    return keys.metrics in ((), ("accuracy",)) and keys.objective == DEFAULT_OBJECTIVE
 
 
 def objective_rules(objective: str) -> Iterator[Finding]:
@@ -155,7 +139,7 @@ def start_rules(start_with: list[dict[str, Any]], space: SearchSpace | None) -> 
                     yield (index, *path), text
 
 
-def count_rules(keys: StudyKeys, n_levels: int) -> Iterator[Finding]:
+def count_rules(keys: StudyFile, n_levels: int) -> Iterator[Finding]:
     """Check counts that only make sense together."""
     if keys.n_trials is not None and len(keys.start_with) > keys.n_trials:
         text = f"has {len(keys.start_with)} settings, but `n_trials` is {keys.n_trials}."

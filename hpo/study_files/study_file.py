@@ -1,21 +1,43 @@
-"""The resolved study file: in goes a path, out comes a `StudyFile`, or every fault at once.
+"""The study file: every key of it, and what a study is once its file has been read.
 
-A StudyFile is self-contained: its search space stands in it, durations are seconds, levels have
-labels. It goes through JSON and back unchanged.
+A study that was read is settled and self-contained: its search space stands in it, directions and
+metrics are listed, durations are seconds, levels have labels. It goes through JSON and back
+unchanged, and its JSON data is a study file again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
-from hpo.errors import Fault, FileFaults
+from hpo.errors import Fault
 from hpo.spaces.search_space import SearchSpace
 from hpo.study_files import factors
-from hpo.study_files.components import Component
+from hpo.study_files.claims import ClaimKeys
+from hpo.study_files.keys import (
+    DEFAULT_OBJECTIVE,
+    MAX_POINTS,
+    MAX_SEED,
+    SEARCHES,
+    Absent,
+    Direction,
+    Duration,
+    Key,
+    Levels,
+    Method,
+    Name,
+    Pruner,
+    Several,
+)
 from hpo.yaml_files.document import Document
 from hpo.yaml_files.faults import Path
 
@@ -23,55 +45,177 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import BaseTrial
 
-__all__ = ["Component", "StudyFile", "load", "project_folder"]
-
-Direction = Literal["maximize", "minimize"]
+_BY_LEVELS = Key(only_for=("controlled",))
+_IDENTITY_BY_LEVELS = Key(only_for=("controlled",), needed_by=("controlled",), is_identity=True)
+_IDENTITY = Key(is_identity=True)
+_ARE_PLANNED = dict.fromkeys(("grid", "controlled"), ": its points are planned")
+_COUNTED = dict.fromkeys(_ARE_PLANNED, ": the file decides how many trials there are")
+_NO_BEST = "goes with one direction; several have a front, not a best value."
 
 
 class StudyFile(BaseModel):
-    """A study as it will run.
+    """A study file."""
 
-    `docs/study-files.md` explains the keys; the names here differ where a value was resolved:
-    `directions` always lists, `timeout_s` is in seconds, `search_space` is the space itself,
-    `vary` maps factor -> label -> the settings that the level changes.
-    """
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-    study: str
-    objective: str
-    search_space: SearchSpace | None = None
-    method: str
-    directions: tuple[Direction, ...]
-    n_trials: int | None = None
-    timeout_s: float | None = None
-    target: float | None = None
-    max_epochs_total: int | None = None
-    stop_when_stalled: int | None = None
-    pruner: Component | None = None
-    sampler: Component | None = None
-    start_with: tuple[dict[str, Any], ...] = ()
-    seed: int = 1
-    fixed: dict[str, Any] = Field(default={})
-    baseline: dict[str, Any] | None = None
-    vary: dict[str, dict[str, dict[str, Any]]] | None = None
-    replicates: int = 1
-    claims: tuple[dict[str, Any], ...] = ()
-    metrics: tuple[str, ...] = ()
-    devices: str | None = None
-    threads: int | None = None
-    retries: int = 2
-    max_failures: int | None = None
-    stop_grace_s: float = 30.0
-    artifacts: str | None = None
-    keep: Literal["all", "best"] = "all"
+    study: Annotated[Name, Key(option="--name", default="the file's stem")] = Field(
+        default="", description="The study's name in the storage."
+    )
+    objective: Annotated[Name, Key(option="--objective")] = Field(
+        default=DEFAULT_OBJECTIVE,
+        description="`path.py:function`, any Optuna objective; the path starts at the project "
+        "folder and may not leave it.",
+    )
+    search_space: Annotated[
+        Absent[SearchSpace],
+        Key(
+            refused_by={"controlled": ", which has `baseline` and `vary`"},
+            needed_by=("grid",),
+            is_identity=True,
+        ),
+    ] = Field(
+        default=None,
+        description="A name in `search_spaces.yaml`, or a space written here. Without one the "
+        "objective's own `suggest_*` calls decide (not for `grid` and `controlled`).",
+    )
+    method: Annotated[Method, Key(option="--method", default="required", is_identity=True)] = Field(
+        description="How points are chosen: `grid` and `controlled` plan them, `random` draws "
+        "them, `tpe`, `qmc`, `cmaes`, `gp` and `nsga2` are Optuna's samplers."
+    )
+    direction: Annotated[
+        Absent[Direction],
+        Key(
+            option="--direction",
+            default=f"`maximize` for `{DEFAULT_OBJECTIVE}`; any other objective must say",
+        ),
+    ] = Field(
+        default=None,
+        description="Whether larger values are better, `maximize`, or smaller ones, `minimize`.",
+    )
+    directions: Annotated[Several[Direction], Key(option="--direction", is_identity=True)] = Field(
+        default=(), description="One direction per value, for several objectives."
+    )
+    metrics: Annotated[Several[Name], Key(default="`[accuracy]`", is_identity=True)] = Field(
+        default=(),
+        description="What the objective returns by `hpo.values`, one for each direction; "
+        "`objective.py` has `accuracy`, `parameters` and `seconds`.",
+    )
+    n_trials: Annotated[
+        Absent[Annotated[int, Field(ge=1, le=MAX_POINTS)]],
+        Key(
+            refused_by=_COUNTED,
+            needed_by=SEARCHES,
+            option="--n-trials",
+            default="required, but not for `grid` and `controlled`, which take none",
+        ),
+    ] = Field(
+        default=None,
+        description="The study's number of trials, over all workers and resumes.",
+    )
+    timeout: Absent[Duration] = Field(
+        default=None,
+        description="Stops each `hpo run` after this time: `90s`, `30min`, `1.5h`, `1d` or "
+        "seconds.",
+    )
+    target: Annotated[Absent[float], Key(one_direction=_NO_BEST)] = Field(
+        default=None, description="Stops the study when a value is at least this good."
+    )
+    max_epochs_total: Absent[Annotated[int, Field(ge=1)]] = Field(
+        default=None, description="Starts no trial once this many epochs were trained."
+    )
+    stop_when_stalled: Annotated[
+        Absent[Annotated[int, Field(ge=1)]], Key(one_direction=_NO_BEST)
+    ] = Field(default=None, description="Stops after this many trials without a better value.")
+    pruner: Annotated[
+        Pruner,
+        Key(
+            refused_by={"controlled": ": every trial is trained to its end"},
+            one_direction="Optuna's pruners work with one direction only.",
+            is_identity=True,
+            option="--pruner",
+        ),
+    ] = Field(
+        default="none",
+        description="Stops bad trials early: `none`, a name, or `{name: {argument: value}}`, by "
+        "Optuna's names in snake_case.",
+    )
+    sampler: Annotated[dict[str, Any], Key(refused_by=_ARE_PLANNED, is_identity=True)] = Field(
+        default={}, description="Arguments of the method's Optuna sampler."
+    )
+    start_with: Annotated[list[dict[str, Any]], Key(refused_by=_ARE_PLANNED, is_identity=True)] = (
+        Field(
+            default=[],
+            max_length=MAX_POINTS,
+            description="Settings to try first; each is one of the `n_trials`, and the method "
+            "fills in what it leaves open.",
+        )
+    )
+    seed: Annotated[int, _IDENTITY] = Field(
+        default=1, ge=0, le=MAX_SEED, description="All seeds of the study come from it."
+    )
+    fixed: Annotated[dict[str, Any], _IDENTITY] = Field(
+        default={}, description="Settings that every trial of the study has."
+    )
+    baseline: Annotated[Absent[dict[str, Any]], _IDENTITY_BY_LEVELS] = Field(
+        default=None, description="The settings that every factor starts from."
+    )
+    vary: Annotated[
+        Absent[Annotated[dict[str, Levels], Field(min_length=1)]], _IDENTITY_BY_LEVELS
+    ] = Field(
+        default=None,
+        description="Factor -> its levels beside the baseline: a list of values, or names with "
+        "the value or the settings that each stands for.",
+    )
+    replicates: Annotated[int, _BY_LEVELS] = Field(
+        default=1,
+        ge=1,
+        le=MAX_POINTS,
+        description="How often everything is trained, with seeds `seed`, `seed + 1`, ...",
+    )
+    claims: Annotated[list[ClaimKeys], _BY_LEVELS] = Field(
+        default=[], description="Sentences that the report checks against the data."
+    )
+    devices: Annotated[Absent[Name], Key(default="`auto`")] = Field(
+        default=None,
+        description="Where workers run: `auto`, `cpu`, `cpu*4`, `cuda:0,cuda:1`, `cuda*4`.",
+    )
+    threads: Annotated[Absent[Annotated[int, Field(ge=1, le=1024)]], Key(default="`1`")] = Field(
+        default=None, description="Threads of a CPU worker."
+    )
+    retries: int = Field(
+        default=2, ge=0, le=100, description="How often a trial whose worker died is tried again."
+    )
+    max_failures: Absent[Annotated[int, Field(ge=1)]] = Field(
+        default=None, description="Stops the study after this many failed trials."
+    )
+    stop_grace_s: float = Field(
+        default=30.0, ge=0, description="Seconds that workers have to stop before they are killed."
+    )
+    artifacts: Absent[Name] = Field(
+        default=None, description="The folder for files that trials keep, such as weights."
+    )
+    keep: Literal["all", "best"] = Field(
+        default="all", description="Whose artifacts are kept: of `all` trials or of the `best`."
+    )
 
     _document: Document | None = PrivateAttr(default=None)
     _spaces: Document | None = PrivateAttr(default=None)
 
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what has no value: a file has no null for it."""
+        empty = [name for name in ("study", "metrics", "directions") if not getattr(self, name)]
+        given = {name: value for name, value in handler(self).items() if value is not None}
+        return {name: value for name, value in given.items() if name not in empty}
+
     def __eq__(self, other: object) -> bool:
         """Compare the studies, wherever they were read."""
         return isinstance(other, StudyFile) and self.__dict__ == other.__dict__
+
+    @property
+    def timeout_s(self) -> float | None:
+        """The time after which each run stops, in seconds."""
+        return self.timeout
 
     def read_from(self, document: Document, spaces: Document | None) -> Self:
         """Remember the documents that it was read from, and so the place of every value; itself."""
@@ -129,39 +273,7 @@ class StudyFile(BaseModel):
         return {**seed, **self.settings(params)}
 
 
-def project_folder(path: FilePath) -> FilePath:
-    """Find the nearest folder at or above a study file that holds a project.
-
-    That is one with `search_spaces.yaml` or `pyproject.toml`; without any, the file's own.
-    """
-    own = path.resolve().parent
-    for folder in (own, *own.parents):
-        if any((folder / name).is_file() for name in ("search_spaces.yaml", "pyproject.toml")):
-            return folder
-    return own
-
-
-def load(
-    path: FilePath, overrides: Sequence[str] = (), options: Mapping[str, Any] | None = None
-) -> StudyFile:
-    """Read a study file.
-
-    Args:
-        path: The study file.
-        overrides: ``key=value`` texts of ``--set``, applied in order.
-        options: Values of keys that have an option of their own, by key: `n_trials`, `study`.
-
-    Raises:
-        UserError: The path is a folder or a Python file.
-        FileFaults: Everything that is wrong with the file, its search spaces or the overrides.
-    """
-    from hpo.study_files.other_paths import refuse_other_path
-    from hpo.study_files.reading import read_study
-    from hpo.yaml_files.source import read
-
-    refuse_other_path(path)
-    document = read(path)
-    study, faults = read_study(document, overrides, project_folder(path), path.stem, options)
-    if faults or study is None:
-        raise FileFaults(faults)
-    return study
+KEYS: Mapping[str, Key] = {
+    name: next((mark for mark in field.metadata if isinstance(mark, Key)), Key())
+    for name, field in StudyFile.model_fields.items()
+}

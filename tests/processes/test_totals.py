@@ -9,7 +9,7 @@ import pytest
 from hpo.databases.storage import open_storage
 from hpo.ledger.points import WorkerIdentity
 from hpo.runs.launch import launch
-from hpo.study_files.study_file import load
+from hpo.study_files.reading import load
 from hpo.workers.context import DEVICE_VARIABLE
 from hpo.workers.worker import Event, Job, work
 from tests.processes.support import (

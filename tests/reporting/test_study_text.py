@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hpo.reporting.study_text import study_file_text
-from hpo.study_files.study_file import load
+from hpo.study_files.reading import load
 
 PROJECT = Path(__file__).parents[2]
 STUDIES = sorted((PROJECT / "studies").rglob("*.yaml"))
