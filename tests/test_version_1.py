@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 from sqlalchemy import MetaData, Table, insert, text
 
 import hpo
+from hpo.databases import version_1
 from hpo.databases.storage import Storage, open_storage
 from hpo.databases.tables import POINTS, SCHEMA, SCHEMA_VERSION
 from hpo.errors import StorageError
@@ -26,6 +27,8 @@ from hpo.ledger.points import Book, Counts
 from hpo.ledger.reaper import LEASE_RAN_OUT, reap_expired
 from hpo.ledger.stored_study import StoredStudy, list_stored, require_stored
 from hpo.stored_record import read_stored
+from hpo.study_files.reading import load
+from hpo.study_files.study_file import StudyFile
 
 DUMP = (Path(__file__).parent / "version_1.sql").read_text()
 SEEDS = [592655746, 1320348624, 387529116, 826533030]
@@ -183,6 +186,27 @@ def test_of_several_processes_one_changes_it(old_url: str) -> None:
     assert [process.returncode for process in started] == [0, 0, 0]
     with opened(old_url) as storage:
         assert require_stored(storage, "search").ledger.books() == BOOKS
+
+
+def test_a_study_file_is_brought_to_the_form_of_today(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "method: tpe\nn_trials: 3\ndirections: [maximize, minimize]\ntimeout: 30min\n"
+        "sampler: {n_startup_trials: 4}\nsearch_space: {x: {low: 0.0, high: 1.0}}\n"
+    )
+    today = load(tmp_path / "s.yaml")
+    then = today.model_dump(mode="json") | {
+        "timeout_s": 1800.0,
+        "sampler": {"name": "tpe", "arguments": {"n_startup_trials": 4}},
+        "pruner": None,
+        "metrics": [],
+        "target": None,
+    }
+    del then["timeout"]
+    assert StudyFile.model_validate(version_1.study_file(then)) == today
+    median = {"name": "median", "arguments": {}}
+    patient = {"name": "patient", "arguments": {"patience": 3, "wrapped_pruner": median}}
+    pruner = {"patient": {"patience": 3, "wrapped_pruner": "median"}}
+    assert version_1.study_file({**then, "pruner": patient})["pruner"] == pruner
 
 
 def test_a_newer_version_is_refused(storage_url: str) -> None:

@@ -83,13 +83,13 @@ def sources(connection: Connection) -> Iterator[dict[str, Any]]:
             yield {
                 "plan_id": json.loads(found[PLAN_ID]),
                 "study_id": study_id,
-                "file": json.dumps(_study_file(json.loads(found[_FILE]))),
+                "file": json.dumps(study_file(json.loads(found[_FILE]))),
                 "objective": json.loads(found[_OBJECTIVE]),
                 "environment": found[_ENVIRONMENT],
             }
 
 
-def _study_file(resolved: dict[str, Any]) -> dict[str, Any]:
+def study_file(resolved: dict[str, Any]) -> dict[str, Any]:
     """A study file's data, which had other forms for some of its keys."""
     file = {**resolved, "timeout": resolved.get("timeout_s")}
     file["pruner"] = _written(file.get("pruner"))
