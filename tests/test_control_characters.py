@@ -15,7 +15,7 @@ from hpo import console
 from hpo.control_characters import visible
 from hpo.ledger.points import Counts
 from hpo.reporting.figures.style import label
-from hpo.reporting.html import tag
+from hpo.reporting.page import environment
 from hpo.reporting.texts import yaml_text
 from hpo.runs.standing import Standing
 from hpo.runs.tally import Tally
@@ -121,7 +121,7 @@ def test_yaml_means_the_same_as_before(data: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "shown",
     [
-        tag("p", HOSTILE, title=HOSTILE),
+        environment().from_string('<p title="{{ x }}">{{ x }}</p>').render(x=HOSTILE),
         label(HOSTILE, longest=1000),
         yaml_text({HOSTILE: HOSTILE, "b": [HOSTILE]}),
     ],

@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,6 @@ from hpo.reporting.records import StudyRecord
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-    from hpo.reporting.analysis import Analysis
-    from hpo.reporting.html import Html
 
 
 def write_report(records: Sequence[StudyRecord], path: Path) -> None:
@@ -36,19 +32,9 @@ def write_report(records: Sequence[StudyRecord], path: Path) -> None:
 def report_html(records: Sequence[StudyRecord]) -> str:
     """The page as text."""
     from hpo.reporting.analysis import analyze
-    from hpo.reporting.figures import study_figures
-    from hpo.reporting.html import join, page
-    from hpo.reporting.sections.drawn import Drawn
+    from hpo.reporting.page import render
 
-    figures: dict[str, go.Figure] = {}
-    analyses = [analyze(record) for record in records]
-    parts: list[Html] = [_compared(analyses, figures)] if len(analyses) > 1 else []
-    for number, analysis in enumerate(analyses):
-        drawn = Drawn(number, study_figures(analysis, with_replicates=True))
-        figures |= drawn.keyed()
-        parts.append(_study_part(analysis, drawn, is_alone=len(analyses) == 1))
-    names = ", ".join(record.name for record in records)
-    return page(f"{names} – hpo report", join((_head(records), *parts)), figures)
+    return render([analyze(record) for record in records])
 
 
 def report_data(records: Sequence[StudyRecord]) -> dict[str, Any]:
@@ -115,42 +101,6 @@ def _write_images(figures: Sequence[go.Figure], paths: Sequence[Path]) -> None:
             "Picture files need Chrome or Chromium, and kaleido could not start one. Install it "
             "(Debian: apt install chromium), or name it in the environment variable BROWSER_PATH."
         ) from error
-
-
-def _head(records: Sequence[StudyRecord]) -> Html:
-    from hpo.reporting.html import Html, join, paragraph, tag
-    from hpo.reporting.units import plural
-
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    title = records[0].name if len(records) == 1 else f"{plural(len(records), 'study')} compared"
-    links = (
-        tag("li", tag("a", record.name, href=f"#study-{number}"))
-        for number, record in enumerate(records)
-    )
-    contents = tag("nav", tag("ul", *links)) if len(records) > 1 else Html()
-    return join((tag("h1", title), paragraph(f"Report of {now}", class_="soft"), contents))
-
-
-def _study_part(analysis: Analysis, drawn: Any, *, is_alone: bool) -> Html:
-    from hpo.reporting.html import Html, tag
-    from hpo.reporting.sections.appendix import appendix
-    from hpo.reporting.sections.controlled import controlled
-    from hpo.reporting.sections.overview import overview
-    from hpo.reporting.sections.search import search
-
-    number = drawn.study
-    record = analysis.record
-    findings = controlled(analysis, drawn) if record.is_controlled else search(analysis, drawn)
-    title = Html() if is_alone else tag("h2", record.name, id=f"study-{number}")
-    return tag("article", title, overview(analysis), findings, appendix(analysis, drawn))
-
-
-def _compared(analyses: Sequence[Analysis], figures: dict[str, go.Figure]) -> Html:
-    from hpo.reporting.sections.comparison import comparison
-
-    part, drawn = comparison(analyses)
-    figures |= drawn
-    return part
 
 
 def _plain(value: Any) -> Any:

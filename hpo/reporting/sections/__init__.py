@@ -1,1 +1,0 @@
-"""The sections of a study's part of the page: a record and its figures go in, HTML comes out."""
