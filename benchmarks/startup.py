@@ -13,11 +13,14 @@ import time
 from pathlib import Path
 
 from hpo.databases.storage import open_storage
+from hpo.events import WorkerUp
+from hpo.plan import make_plan
 from hpo.runs.launch import launch
 from hpo.study_files.reading import load
+from hpo.workers import fork_server
 from hpo.workers.children import call_in_child
 from hpo.workers.devices import Slot
-from hpo.workers.fork_server import prepare_for
+from hpo.workers.objective_file import read_objective
 from hpo.workers.processes import identify, start_worker
 from hpo.workers.worker import Job
 
@@ -46,10 +49,11 @@ def help_ratio() -> tuple[float, float]:
 def worker_starts(folder: Path) -> list[float]:
     """Seconds from asking the warm server for a worker until that worker claims points."""
     file = load(ROOT / "studies" / "random.yaml", ["n_trials=1", "epochs=1"])
-    prepare_for(file, ROOT)
+    objective = read_objective(file.objective, ROOT)
+    fork_server.start(file, objective)
     call_in_child(len, [])  # the server answers once it is warm
     storage = open_storage(f"sqlite:///{folder}/hpo.db", create=True)
-    stored = launch(storage, file, ROOT).stored
+    stored = launch(storage, make_plan(file), objective.text).stored
     stored.ledger.request_stop("only started")
     slot = Slot("cpu", 0, "cpu")
     found = []
@@ -68,7 +72,7 @@ def worker_starts(folder: Path) -> list[float]:
         worker = start_worker(slot, job)
         event = worker.pipe.recv()
         found.append(time.perf_counter() - started)
-        assert event["event"] == "worker_up", event
+        assert isinstance(event, WorkerUp), event
         worker.kill()
         worker.process.join()
     storage.close()

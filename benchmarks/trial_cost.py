@@ -24,8 +24,10 @@ from typing import Any
 import optuna
 
 from hpo.databases.storage import Storage, open_storage
+from hpo.events import Event, TrialFinished
 from hpo.ledger.points import WorkerIdentity
 from hpo.ledger.stored_study import require_stored
+from hpo.plan import make_plan
 from hpo.runs.launch import launch
 from hpo.study_files.components import make_sampler
 from hpo.study_files.reading import load
@@ -103,7 +105,7 @@ def _ours(file: StudyFile, folder: Path, stored: int) -> Callable[[], Costs]:
     """A function that runs one block of trials and gives their times."""
     url = f"sqlite:///{folder}/ours.db"
     with _opened(url, create=True) as storage:
-        launch(storage, file, folder)
+        launch(storage, make_plan(file), OBJECTIVE)
     _work(url, folder, N_TEMPLATES)
     _copy_trials(folder / "ours.db", stored)
     _copy_points(folder / "ours.db", stored)
@@ -119,8 +121,8 @@ def _work(url: str, folder: Path, n_trials: int) -> Costs:
             url, "cost", folder, WorkerIdentity(f"w{time.time()}", "h", "m"), "cpu", {}, since
         )
 
-        def send(event: dict[str, Any]) -> None:
-            if event["event"] == "trial_finished":
+        def send(event: Event) -> None:
+            if isinstance(event, TrialFinished):
                 ends.append(time.perf_counter())
                 if len(ends) == n_trials:
                     raise EnoughError

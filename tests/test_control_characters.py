@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from hpo import console
 from hpo.control_characters import visible
-from hpo.ledger.points import Counts
+from hpo.events import StudyOpened, TrialFailed
 from hpo.reporting.figures.style import label
 from hpo.reporting.page import environment
 from hpo.reporting.texts import yaml_text
-from hpo.runs.standing import Standing
-from hpo.runs.tally import Tally
+from hpo.run_display import display_run
 
 TITLE = "\x1b]0;owned\x07"  # an escape sequence that sets a terminal's title
 RED = "\x9b31m"  # one that begins with a C1 control
@@ -26,7 +25,7 @@ BACKWARDS = "\u202egnp.exe\u2066"
 SURROGATE = "\udcff"  # what a file name's wrong byte becomes
 HOSTILE = f"a{TITLE}{RED}{BACKWARDS}\x7f{SURROGATE}z"
 HARMLESS = "é 漢字 🙂 👩\u200d💻 עברית [bold] :smile: \\x1b"
-EVENT = {"event": "trial_failed", "trial": 1, "reason": HOSTILE}
+EVENT = TrialFailed(trial=1, reason=HOSTILE)
 
 
 def assert_harmless(text: str) -> None:
@@ -72,19 +71,18 @@ def test_the_events_of_a_run_do_nothing_to_a_terminal(
 ) -> None:
     if is_terminal:
         monkeypatch.setenv("FORCE_COLOR", "1")
-        with console._LiveView(a_tally()) as view:
-            view.note(EVENT)
-    else:
-        with console._PlainView(a_tally()) as plain:
-            plain.note(EVENT)
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with display_run() as display:
+        display.note(an_opening())
+        display.note(EVENT)
     printed = capsys.readouterr().out
     assert "owned" in printed
     for control in ("\x1b]", "\x07", "\x9b", "\u202e", SURROGATE):
         assert control not in printed
 
 
-def a_tally() -> Tally:
-    return Tally(Standing(Counts(free=2)), lambda: 0.0)
+def an_opening() -> StudyOpened:
+    return StudyOpened("s", "url", "random", True, 2, ["cpu#0"], "as asked", to_go=2, has_work=True)
 
 
 def test_a_table_is_as_wide_as_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:

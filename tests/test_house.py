@@ -22,12 +22,12 @@ ROOMS = (
     ("study_files",),
     ("plan",),
     ("databases",),
-    ("ledger",),
-    ("workers",),
-    ("runs",),
+    ("ledger", "events"),
     ("stored_record",),
     ("publish", "dashboard"),
-    ("train", "reproduction", "init_project", "doctor", "formats", "console"),
+    ("workers",),
+    ("runs",),
+    ("train", "reproduction", "init_project", "doctor", "formats", "console", "run_display"),
     ("cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}

@@ -8,7 +8,7 @@ from typing import Any
 
 from hpo.errors import Fault
 from hpo.plan import make_plan
-from hpo.runs.running import settings_to_check
+from hpo.runs.checking import settings_to_check
 from hpo.study_files.refusals import faults_of
 from hpo.study_files.study_file import StudyFile
 from hpo.workers.objective_file import LoadedObjective, check_settings

@@ -15,7 +15,7 @@ import pytest
 
 from hpo.errors import FileFaults
 from hpo.plan import make_plan
-from hpo.runs.running import settings_to_check
+from hpo.runs.checking import settings_to_check
 from hpo.study_files.reading import load
 from hpo.study_files.refusals import faults_of
 from hpo.study_files.study_file import StudyFile

@@ -18,9 +18,9 @@ from hpo.streams import discard_output, guard_standard_streams
 _COMMANDS = {
     "init": ("start", "Write a new project that runs at once."),
     "run": ("run", "Make or resume the studies of study files, and finish them."),
-    "resume": ("run", "Go on with a study from its database alone."),
-    "worker": ("run", "Join a study with this machine's devices."),
-    "stop": ("run", "Ask the workers of a study to stop."),
+    "resume": ("resume", "Go on with a study from its database alone."),
+    "worker": ("worker", "Join a study with this machine's devices."),
+    "stop": ("stop", "Ask the workers of a study to stop."),
     "plan": ("plan", "Check a study file and print its points; nothing is created."),
     "devices": ("plan", "Show the device slots this machine has."),
     "list": ("look", "List the studies of a storage."),
@@ -110,8 +110,6 @@ def _run(arguments: list[str] | None) -> int:
         raise
     except HpoError as error:
         return _complain(error)
-    except Exception as error:
-        return _database_error(error)
     return answer if isinstance(answer, int) else 0
 
 
@@ -131,21 +129,3 @@ def _complain(error: HpoError) -> int:
         raise error
     complain(str(error))
     return error.exit_code
-
-
-def _database_error(error: Exception) -> int:
-    """A database that fails in the middle of a command is the user's to mend, not a bug of ours."""
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    if not isinstance(error, SQLAlchemyError | StorageInternalError):
-        raise error
-    from hpo.cli.options import last_storage
-    from hpo.databases.storage import storage_errors
-    from hpo.errors import StorageError
-
-    try:
-        with storage_errors(last_storage()):
-            raise error
-    except StorageError as clear:
-        return _complain(clear)

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from hpo.cli.options import opened, storage_option, storage_url
+from hpo.cli.options import opened, storage_option
 from hpo.control_characters import visible
+from hpo.databases.urls import storage_url
 
 
 @click.command("delete")

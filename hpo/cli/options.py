@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hpo.errors import UserError
+from hpo.databases.urls import (
+    DEFAULT_STORAGE,
+    STORAGE_FILE_VARIABLE,
+    STORAGE_VARIABLE,
+    storage_url,
+)
 
 if TYPE_CHECKING:
     from hpo.databases.storage import Storage
 
-DEFAULT_STORAGE = "sqlite:///hpo.db"
-STORAGE_VARIABLE, STORAGE_FILE_VARIABLE = "HPO_STORAGE", "HPO_STORAGE_FILE"
-
 Command = TypeVar("Command", bound=Callable[..., Any])
-_opened: list[str] = []
 
 
 def storage_option(command: Command) -> Command:
@@ -44,40 +43,10 @@ def format_option(command: Command) -> Command:
     )(command)
 
 
-def storage_url(given: str | None) -> str:
-    """The storage's URL: the option, else the variable, else the file it names, else the default.
-
-    Raises:
-        UserError: The file that `HPO_STORAGE_FILE` names cannot be read.
-    """
-    if given:
-        return given
-    if os.environ.get(STORAGE_VARIABLE):
-        return os.environ[STORAGE_VARIABLE]
-    named = os.environ.get(STORAGE_FILE_VARIABLE)
-    if not named:
-        return DEFAULT_STORAGE
-    try:
-        return Path(named).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{STORAGE_FILE_VARIABLE} names {named}, which cannot be read: {error}"
-        ) from None
-
-
-@contextmanager
-def opened(url: str | None, *, create: bool = False, read_only: bool = True) -> Iterator[Storage]:
+def opened(
+    url: str | None, *, create: bool = False, read_only: bool = True
+) -> AbstractContextManager[Storage]:
     """The storage of a command, closed at its end."""
-    from hpo.databases.storage import open_storage
+    from hpo.databases import storage
 
-    _opened.append(storage_url(url))
-    storage = open_storage(_opened[-1], create=create, read_only=read_only)
-    try:
-        yield storage
-    finally:
-        storage.close()
-
-
-def last_storage() -> str:
-    """The URL that was opened last, for an error that comes up later."""
-    return _opened[-1] if _opened else DEFAULT_STORAGE
+    return storage.opened(storage_url(url), create=create, read_only=read_only)

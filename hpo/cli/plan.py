@@ -21,15 +21,12 @@ if TYPE_CHECKING:
 def plan_command(file: Path, n_trials: int | None, changes: tuple[str, ...], style: str) -> None:
     """Check FILE and print its points and their count; nothing is created."""
     from hpo import console
+    from hpo.run_display import display_run
+    from hpo.runs.run import check
     from hpo.study_files.reading import load, project_folder
-    from hpo.workers.fork_server import prepare_for
 
-    study, project = load(file, changes, {"n_trials": n_trials}), project_folder(file)
-    prepare_for(study, project)  # first: it takes as long as the import that follows
-
-    from hpo.runs.running import check
-
-    plan = check(study, project, console.tell_to_wait)
+    study = load(file, changes, {"n_trials": n_trials})
+    plan = check(study, project_folder(file), display_run().note)
     known = [point for point in plan.points if point.params is not None]
     if known or style != "table":
         console.print_rows([_row(point) for point in known], style)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from hpo.errors import OutputError
-
-if TYPE_CHECKING:
-    from hpo.console import Event
+from hpo.events import Event, OnEvent, StudyOpened
+from hpo.runs.result import RunResult
 
 
 class RunOutput:
@@ -20,19 +17,28 @@ class RunOutput:
     back, and the error is raised when it has ended.
     """
 
-    def __init__(self, show: Callable[[Event], None]) -> None:
+    def __init__(self, show: OnEvent) -> None:
         self._show = show
+        self._has_workers = False
         self._error: OutputError | None = None
 
     def note(self, event: Event) -> None:
-        """Show an event."""
+        """Show an event.
+
+        Raises:
+            OutputError: It could not be written, and no worker is at work.
+        """
         if self._error is not None:
             return
+        self._has_workers = self._has_workers and not isinstance(event, RunResult)
         try:
             self._show(event)
         except OutputError as error:
+            if not self._has_workers:
+                raise
             self._error = error
             signal.raise_signal(signal.SIGINT)
+        self._has_workers = self._has_workers or (isinstance(event, StudyOpened) and event.has_work)
 
     def close(self) -> None:
         """The run has ended.

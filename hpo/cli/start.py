@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from hpo.cli.options import storage_option, storage_url
+from hpo.cli.options import storage_option
+from hpo.databases.urls import storage_url
 
 
 @click.command("init")

@@ -30,7 +30,7 @@ from hpo.errors import MissingPackage, StorageError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["Storage", "mask_password", "open_storage", "storage_errors"]
+__all__ = ["Storage", "mask_password", "open_storage", "opened", "storage_errors"]
 
 _POSTGRESQL = ("postgres", "postgresql")
 _BACKENDS = ("sqlite", "postgresql")
@@ -134,6 +134,17 @@ def _settle_version(storage: Storage) -> None:
         found = select(SCHEMA.c.version).with_for_update()
         if connection.execute(found).scalar_one() < SCHEMA_VERSION:
             version_1.migrate(connection)
+
+
+@contextmanager
+def opened(url: str, *, create: bool = False, read_only: bool = True) -> Iterator[Storage]:
+    """Open a database for a while, as `open_storage` does; what it raises names the database."""
+    with storage_errors(url):
+        storage = open_storage(url, create=create, read_only=read_only)
+        try:
+            yield storage
+        finally:
+            storage.close()
 
 
 @contextmanager

@@ -6,17 +6,17 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
+from hpo.events import Event, OnEvent, WorkerEvent
 from hpo.ledger.reaper import reap_expired, reap_worker
 from hpo.ledger.stored_study import StoredStudy
-from hpo.runs.running import Finished, end_of_run
-from hpo.runs.standing import how_points_ended
-from hpo.runs.supervisor import STOPPED_BY_USER, Ending, RunOptions, Why, trial_lost
+from hpo.runs.endings import Ending, StopReason, ended, stopped, timed_out
+from hpo.runs.supervisor import RunOptions, trial_lost
 from hpo.workers.devices import Slot, thread_environment
 from hpo.workers.leases import STOP, StopTrial
 from hpo.workers.process_groups import WATCHER
@@ -24,13 +24,18 @@ from hpo.workers.processes import identify
 from hpo.workers.worker import Job, work
 
 
-def run_here(
-    stored: StoredStudy, slot: Slot, options: RunOptions, on_event: Callable[[dict[str, Any]], None]
-) -> Finished:
-    """Work on a study in this process until its points are done or the user stops it."""
+def run_here(stored: StoredStudy, slot: Slot, options: RunOptions, on_event: OnEvent) -> Ending:
+    """Work on a study in this process until its points are done or the user stops it.
+
+    Args:
+        stored: The study.
+        slot: Where its objective computes.
+        options: What the worker is told.
+        on_event: Told of everything that happens.
+    """
     ledger, file = stored.ledger, stored.file
     os.environ.update(thread_environment(file.threads or 1))
-    since, started = ledger.clock(), time.monotonic()
+    since = ledger.clock()
     for reaped in reap_expired(ledger, file.retries):
         on_event(trial_lost(reaped))
     job = Job(
@@ -43,42 +48,43 @@ def run_here(
         since=since,
         objective_changed=options.objective_changed,
     )
-    who = {"worker": job.worker.name, "slot": slot.name}
+
+    def send(event: Event) -> None:
+        if isinstance(event, WorkerEvent):
+            event = replace(event, worker=job.worker.name, slot=slot.name)
+        on_event(event)
+
     with _stopping(options.timeout_s) as (commands, asked):
         try:
             with WATCHER.adopting():
-                work(job, lambda event: on_event({**event, **who}), commands)
-        except StopTrial:
+                work(job, send, commands)
+        except KeyboardInterrupt:
+            asked.append(Ending(StopReason.INTERRUPTED, "interrupted"))
             reap_worker(ledger, job.worker.name, "interrupted", file.retries, is_loss=False)
-    counts = ledger.counts()
     stop = ledger.stop_requested(since)
     if not asked and stop is not None:
-        asked.append((Why.STOPPED if stop == STOPPED_BY_USER else Why.LIMIT, stop))
-    why, reason = asked[0] if asked else (Why.COMPLETE, how_points_ended(counts))
-    stored.storage.checkpoint()
-    return end_of_run(stored, Ending(why, reason, counts), started)
+        asked.append(stopped(stop))
+    return asked[0] if asked else ended(ledger.counts())
 
 
 @contextmanager
 def _stopping(
     timeout_s: float | None,
-) -> Iterator[tuple[Any, list[tuple[Why, str]]]]:
+) -> Iterator[tuple[Any, list[Ending]]]:
     """The worker's end of a pipe that Ctrl-C and the timeout write to, and what they said."""
     ours, theirs = multiprocessing.Pipe()
-    asked: list[tuple[Why, str]] = []
+    asked: list[Ending] = []
 
-    def stop(why: Why, reason: str) -> None:
-        asked.append((why, reason))
+    def stop(ending: Ending) -> None:
+        asked.append(ending)
         ours.send(STOP)
 
     def interrupted(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if asked:
             raise StopTrial("interrupted")  # no KeyboardInterrupt: an objective can raise its own
-        stop(Why.INTERRUPTED, "interrupted")
+        stop(Ending(StopReason.INTERRUPTED, "interrupted"))
 
-    timer = threading.Timer(
-        timeout_s or 0, stop, (Why.TIMEOUT, f"the timeout of {timeout_s or 0:g} s was reached")
-    )
+    timer = threading.Timer(timeout_s or 0, stop, [timed_out(timeout_s or 0)])
     timer.daemon = True
     if timeout_s is not None:
         timer.start()

@@ -7,7 +7,6 @@ import json
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from hpo.databases.storage import Storage
@@ -21,9 +20,8 @@ from hpo.ledger.stored_study import (
     live_hosts,
     require_stored,
 )
-from hpo.plan import Plan, make_plan
+from hpo.plan import Plan
 from hpo.study_files.study_file import KEYS, StudyFile
-from hpo.workers import objective_file
 from hpo.workers.processes import machine_id
 
 _PACKAGES = ("hpo-service", "optuna", "torch", "numba", "numpy", "sqlalchemy")
@@ -48,40 +46,55 @@ class Launched:
 
 def launch(
     storage: Storage,
-    file: StudyFile,
-    project: Path,
+    plan: Plan,
+    objective_text: str,
     *,
     n_trials: int | None = None,
     accept_changed_objective: bool = False,
 ) -> Launched:
-    """Make the study of a file, or continue the one of its name.
+    """Make the study of a plan, or continue the one of its name.
 
     Args:
         storage: Open for writing.
-        file: What the study should be.
-        project: The project folder.
-        n_trials: The total that the user asked for on the command line.
+        plan: The points that the study should have.
+        objective_text: The text of its objective's file.
+        n_trials: The total that was asked for beside the study file.
         accept_changed_objective: Whether an edited objective may go on with the study.
 
     Raises:
         UserError: The study of that name is another one, has another objective, or is larger than
             `n_trials`; or another host works on this SQLite file.
     """
+    file = plan.study
     refuse_second_host(storage)
-    text = objective_file.read_text(file.objective, project)
     if find_stored(storage, file.study) is None:
-        plan = make_plan(file)
-        source = Source(new_plan_id(), file.model_dump(mode="json"), text, environment())
+        source = Source(new_plan_id(), file.model_dump(mode="json"), objective_text, environment())
         if create_stored(storage, file.study, file.directions, source, plan.points):
             return Launched(require_stored(storage, file.study), is_new=True)
     stored = require_stored(storage, file.study)
     _refuse_other_identity(stored, file)
-    changed = check_objective(stored, text, accept=accept_changed_objective)
-    notes = _extend(stored, file, n_trials)
+    changed = _accepted_change(stored, objective_text, accept=accept_changed_objective)
+    notes = _extend(stored, plan, n_trials)
     return Launched(stored, is_new=False, notes=notes, objective_changed=changed)
 
 
-def check_objective(stored: StoredStudy, text: str, *, accept: bool) -> str | None:
+def go_on(stored: StoredStudy, objective_text: str, *, accept_changed_objective: bool) -> Launched:
+    """Continue a stored study as it is.
+
+    Args:
+        stored: The study, in a storage that is open for writing.
+        objective_text: The text of its objective's file.
+        accept_changed_objective: Whether an edited objective may go on with it.
+
+    Raises:
+        UserError: It has another objective, or another host works on this SQLite file.
+    """
+    refuse_second_host(stored.storage)
+    changed = _accepted_change(stored, objective_text, accept=accept_changed_objective)
+    return Launched(stored, is_new=False, objective_changed=changed)
+
+
+def _accepted_change(stored: StoredStudy, text: str, *, accept: bool) -> str | None:
     """Compare the objective with the one the study was begun with.
 
     Returns:
@@ -159,9 +172,9 @@ def _lines(place: str, before: Any, now: Any) -> list[str]:
     ]
 
 
-def _extend(stored: StoredStudy, file: StudyFile, n_trials: int | None) -> tuple[str, ...]:
+def _extend(stored: StoredStudy, plan: Plan, n_trials: int | None) -> tuple[str, ...]:
     """Append what the file or the command line asks for beyond the stored plan."""
-    before = stored.file
+    before, file = stored.file, plan.study
     notes: list[str] = []
     if n_trials is not None and before.n_trials is not None and n_trials < before.n_trials:
         raise UserError(
@@ -175,7 +188,6 @@ def _extend(stored: StoredStudy, file: StudyFile, n_trials: int | None) -> tuple
             sizes[key] = old
             notes.append(f"{key} stays {old}: the file says {new}, but a plan cannot shrink.")
     wanted = file.model_copy(update=sizes)
-    plan: Plan = make_plan(wanted)
     n_added = stored.ledger.extend(plan.points)
     if n_added:
         notes.append(f"{n_added} points were added; the plan has {len(plan.points)} now.")

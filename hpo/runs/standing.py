@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.events import Event
 from hpo.ledger.points import Counts
 from hpo.ledger.stored_study import StoredStudy
 from hpo.ranking import best_of
@@ -37,6 +38,15 @@ class Standing:
         return self.best[0] if has_one else None
 
 
+@dataclass(frozen=True)
+class StandingRead(Event):
+    """The study was read anew; for people's displays only."""
+
+    name = ""
+
+    standing: Standing
+
+
 def read_standing(stored: StoredStudy) -> Standing:
     """Read it anew; trials that were finished when they were last read cost next to nothing."""
     counts = stored.ledger.counts()
@@ -50,14 +60,6 @@ def read_standing(stored: StoredStudy) -> Standing:
         n_pruned=sum(trial.state == TrialState.PRUNED for trial in trials),
         best=best_of(complete, directions, _is_feasible),
     )
-
-
-def how_points_ended(counts: Counts) -> str:
-    """What there is to say of a plan whose points have all ended."""
-    if not counts.failed:
-        return "every point is done"
-    done = f"{counts.done} done, " if counts.done else ""
-    return f"every point has ended: {done}{counts.failed} failed"
 
 
 class Follower:

@@ -6,24 +6,39 @@ Signal handlers only note the signal; the loop acts on it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from hpo.ledger.points import FAILED, Counts, Reaped
+from hpo.events import (
+    OnEvent,
+    Stopping,
+    TrialDropped,
+    TrialEnded,
+    TrialFailed,
+    TrialFinished,
+    TrialLost,
+    TrialReleased,
+    TrialStarted,
+    WorkerDown,
+    WorkerEvent,
+    WorkerFailed,
+    WorkerLost,
+    WorkerUp,
+)
+from hpo.ledger.points import FAILED, Reaped
 from hpo.ledger.reaper import reap_expired, reap_worker
 from hpo.ledger.stored_study import StoredStudy
+from hpo.runs.endings import Ending, StopReason, ended, stopped, timed_out
 from hpo.runs.signals import SignalNotes, noting_signals
-from hpo.runs.standing import how_points_ended
 from hpo.workers.devices import Slot
 from hpo.workers.leases import STOP
 from hpo.workers.logs import log_path
 from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import WorkerProcess, identify, start_worker
-from hpo.workers.worker import Event, Job
+from hpo.workers.worker import Job
 
 TICK_S = 0.2
 REAP_EVERY_S = 5.0
@@ -31,59 +46,25 @@ LOOK_FOR_STOP_EVERY_S = 1.0
 GIVE_UP_AFTER = 5  # workers of one slot lost in a row without a finished trial
 DEFAULT_MAX_FAILURES = 10  # failures before the first success
 
-STOPPED_BY_USER = "hpo stop"
-
-OnEvent = Callable[[Event], None]
-
-
-class Why(Enum):
-    """Why a run ended."""
-
-    COMPLETE = "complete"
-    TIMEOUT = "timeout"
-    LIMIT = "limit"  # target, epochs, patience, or the objective itself
-    STOPPED = "stopped"  # `hpo stop`
-    INTERRUPTED = "interrupted"  # Ctrl-C or SIGTERM
-    FAILURES = "failures"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class Ending:
-    """Why a run ended, in words, and how many points are in each state."""
-
-    why: Why
-    reason: str
-    counts: Counts
-
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What one run of a study was asked for.
+    """What the workers of one run are told.
 
     Attributes:
         project: The folder that objective paths are relative to.
         timeout_s: Stop after this many seconds.
-        log_to_files: Whether workers write to logs of their own.
         objective_changed: A hash of the accepted changed objective.
     """
 
     project: Path
     timeout_s: float | None = None
-    log_to_files: bool = True
     objective_changed: str | None = None
 
 
-def trial_lost(reaped: Reaped) -> Event:
+def trial_lost(reaped: Reaped) -> TrialLost:
     """The event of a point that was taken back."""
-    return {
-        "event": "trial_lost",
-        "trial": reaped.trial_number,
-        "point": reaped.number,
-        "state": reaped.state,
-        "fate": reaped.fate,
-        "reason": reaped.reason,
-    }
+    return TrialLost(reaped.trial_number, reaped.number, reaped.state, reaped.fate, reaped.reason)
 
 
 class Supervisor:
@@ -99,7 +80,7 @@ class Supervisor:
         self._losses: dict[Slot, int] = {}
         self._since = self._ledger.clock()
         self._started = time.monotonic()
-        self._stop: tuple[Why, str] | None = None
+        self._stop: Ending | None = None
         self._stop_deadline = float("inf")
         self._next_reap = self._next_look = 0.0
         self._n_failed = self._n_succeeded = 0
@@ -113,9 +94,7 @@ class Supervisor:
                     self._hear()
             finally:
                 self._kill_all()
-        counts = self._ledger.counts()
-        why, reason = self._stop or (Why.COMPLETE, how_points_ended(counts))
-        return Ending(why, reason, counts)
+        return self._stop or ended(self._ledger.counts())
 
     def _tick(self, notes: SignalNotes) -> bool:
         """Decide; False when the run is over."""
@@ -134,20 +113,20 @@ class Supervisor:
         return bool(self._workers)
 
     def _heed_signals(self, notes: SignalNotes) -> None:
-        if notes.count and (self._stop is None or self._stop[0] is not Why.INTERRUPTED):
-            self._stop_all(Why.INTERRUPTED, "interrupted")
+        if notes.count and (self._stop is None or self._stop.why is not StopReason.INTERRUPTED):
+            self._stop_all(StopReason.INTERRUPTED, "interrupted")
 
     def _heed_limits(self, now: float) -> None:
         if self._stop is not None:
             return
         timeout_s = self._options.timeout_s
         if timeout_s is not None and now > self._started + timeout_s:
-            self._stop_all(Why.TIMEOUT, f"the timeout of {timeout_s:g} s was reached")
+            self._stop_all(*timed_out(timeout_s))
         elif now >= self._next_look:
             self._next_look = now + LOOK_FOR_STOP_EVERY_S
             asked = self._ledger.stop_requested(self._since)
             if asked is not None:
-                self._stop_all(Why.STOPPED if asked == STOPPED_BY_USER else Why.LIMIT, asked)
+                self._stop_all(*stopped(asked))
 
     def _keep_working(self) -> bool:
         """Start workers where points are free; False when none is open any more."""
@@ -161,7 +140,7 @@ class Supervisor:
                 return False
             if counts.free and not idle:
                 reason = "every worker was lost again and again without finishing a trial"
-                self._stop_all(Why.FAILURES, f"{reason}: {self._first_failure}")
+                self._stop_all(StopReason.FAILURES, f"{reason}: {self._first_failure}")
                 return True
         without_trial = sum(worker.trial is None for worker in self._workers)
         for slot in idle[: max(0, counts.free - without_trial)]:
@@ -182,7 +161,7 @@ class Supervisor:
             device=slot.seen_as,
             environment=slot.environment,
             since=self._since,
-            log=log if self._options.log_to_files else None,
+            log=log,
             objective_changed=self._options.objective_changed,
         )
         self._workers.append(start_worker(slot, job))
@@ -207,28 +186,27 @@ class Supervisor:
         except (EOFError, OSError):
             return
 
-    def _note(self, worker: WorkerProcess, event: Event) -> None:
-        kind = event["event"]
-        if kind == "trial_started":
-            worker.trial = event["trial"]
-        elif kind in ("trial_finished", "trial_failed", "trial_released", "trial_dropped"):
+    def _note(self, worker: WorkerProcess, event: WorkerEvent) -> None:
+        if isinstance(event, TrialStarted):
+            worker.trial = event.trial
+        elif isinstance(event, TrialEnded | TrialReleased | TrialDropped):
             worker.trial = None
             self._count(worker, event)
-        elif kind == "worker_failed":
-            self._stop_all(Why.ERROR, event["reason"])
-        elif kind == "worker_down":
+        elif isinstance(event, WorkerFailed):
+            self._stop_all(StopReason.ERROR, event.reason)
+        elif isinstance(event, WorkerDown):
             self._next_look = 0.0  # it may have ended the study: look before another is started
-        worker.is_up = worker.is_up or kind == "worker_up"
-        worker.has_left = worker.has_left or kind == "worker_down"
+        worker.is_up = worker.is_up or isinstance(event, WorkerUp)
+        worker.has_left = worker.has_left or isinstance(event, WorkerDown)
         self._emit(worker, event)
 
-    def _count(self, worker: WorkerProcess, event: Event) -> None:
-        if event["event"] == "trial_finished":
+    def _count(self, worker: WorkerProcess, event: WorkerEvent) -> None:
+        if isinstance(event, TrialFinished):
             self._losses[worker.slot] = 0
             worker.n_finished += 1
             self._n_succeeded += 1
-        elif event["event"] == "trial_failed":
-            self._fail_one(f"trial {event['trial']}: {event['reason']}")
+        elif isinstance(event, TrialFailed):
+            self._fail_one(f"trial {event.trial}: {event.reason}")
 
     def _fail_one(self, reason: str) -> None:
         self._n_failed += 1
@@ -238,7 +216,7 @@ class Supervisor:
             return
         if limit is not None and self._n_failed < limit:
             return
-        self._stop_all(Why.FAILURES, f"{self._n_failed} trials failed; the first {reason}")
+        self._stop_all(StopReason.FAILURES, f"{self._n_failed} trials failed; the first {reason}")
 
     def _bury(self, worker: WorkerProcess) -> None:
         """A worker's process is gone: hear its last words and take back what it held."""
@@ -255,7 +233,7 @@ class Supervisor:
         if self._stop is None:
             self._losses[worker.slot] = self._losses.get(worker.slot, 0) + 1
             self._first_failure = self._first_failure or why
-        self._emit(worker, {"event": "worker_lost", "reason": why})
+        self._emit(worker, WorkerLost(reason=why))
         self._announce(reaped)
 
     def _announce(self, reaped: Sequence[Reaped]) -> None:
@@ -264,12 +242,12 @@ class Supervisor:
             if point.state == FAILED:
                 self._fail_one(point.reason)
 
-    def _stop_all(self, why: Why, reason: str) -> None:
+    def _stop_all(self, why: StopReason, reason: str) -> None:
         """Ask every worker to stop; the first reason is kept, but an interruption outranks it."""
-        if self._stop is None or why is Why.INTERRUPTED:
-            self._stop = (why, reason)
+        if self._stop is None or why is StopReason.INTERRUPTED:
+            self._stop = Ending(why, reason)
             self._stop_deadline = time.monotonic() + self._file.stop_grace_s
-            self._on_event({"event": "stopping", "reason": reason})
+            self._on_event(Stopping(reason))
         for worker in self._workers:
             try:
                 worker.pipe.send(STOP)
@@ -279,10 +257,10 @@ class Supervisor:
     def _kill_all(self) -> None:
         workers = list(self._workers)
         for worker in workers:  # all of them, before a database that is away holds us up
-            self._stop = self._stop or (Why.ERROR, "the supervisor failed")
+            self._stop = self._stop or Ending(StopReason.ERROR, "the supervisor failed")
             worker.kill()
         for worker in workers:
             self._bury(worker)
 
-    def _emit(self, worker: WorkerProcess, event: Event) -> None:
-        self._on_event({**event, "worker": worker.name, "slot": worker.slot.name})
+    def _emit(self, worker: WorkerProcess, event: WorkerEvent) -> None:
+        self._on_event(replace(event, worker=worker.name, slot=worker.slot.name))

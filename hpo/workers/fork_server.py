@@ -9,11 +9,10 @@ import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from multiprocessing import forkserver, resource_tracker
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.workers import objective_file
 from hpo.workers.devices import thread_environment
+from hpo.workers.objective_file import ObjectiveSource, imports_of
 from hpo.workers.process_groups import WATCHER
 
 if TYPE_CHECKING:
@@ -45,19 +44,14 @@ class Warmth:
         return json.dumps(asdict(self))
 
 
-def prepare_for(file: StudyFile, project: Path) -> None:
-    """Start the fork server for a study's objective, if none runs yet; it prepares itself alone.
-
-    Raises:
-        ObjectiveError: The objective's file is missing or cannot be read.
-    """
-    text = objective_file.read_text(file.objective, project)
-    start_fork_server(warmth_of(file, text), file.threads or 1)
+def start(file: StudyFile, objective: ObjectiveSource) -> None:
+    """Start the fork server for a study's objective, if none runs yet; it prepares itself alone."""
+    start_fork_server(warmth_of(file, objective.text), file.threads or 1)
 
 
 def warmth_of(file: StudyFile, objective_text: str) -> Warmth:
     """What the fork server should have ready for this objective."""
-    names = objective_file.imports_of(objective_text)
+    names = imports_of(objective_text)
     trainer = any(name.startswith("hpo.training") for name in names)
     torch = trainer or any(name.split(".")[0] == "torch" for name in names)
     settings = {**file.fixed, **(file.baseline or {})} if trainer else {}

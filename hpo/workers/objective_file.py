@@ -41,6 +41,19 @@ class LoadedObjective:
     metrics: Sequence[str] | None = None
 
 
+@dataclass(frozen=True)
+class ObjectiveSource:
+    """An objective as it is written, not imported.
+
+    Attributes:
+        project: The folder that its path is relative to.
+        text: The text of its file.
+    """
+
+    project: Path
+    text: str
+
+
 def locate(reference: str, project: Path) -> tuple[Path, str]:
     """The file and the function's name that `path.py:function` stands for.
 
@@ -61,11 +74,19 @@ def locate(reference: str, project: Path) -> tuple[Path, str]:
     return path, function
 
 
-def read_text(reference: str, project: Path) -> str:
-    """The text of the objective's file, without running it."""
+def read_objective(reference: str, project: Path) -> ObjectiveSource:
+    """Read the objective's file, without running it.
+
+    Args:
+        reference: `path.py:function`.
+        project: The folder that the path is relative to.
+
+    Raises:
+        ObjectiveError: There is no such file, or it cannot be read.
+    """
     path, _ = locate(reference, project)
     try:
-        return path.read_text(encoding="utf-8")
+        return ObjectiveSource(project, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ObjectiveError(f"{path} cannot be read: {error}") from None
 

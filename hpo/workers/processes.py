@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hpo.databases.storage import storage_errors
 from hpo.errors import HpoError
+from hpo.events import Event, WorkerDown, WorkerFailed
 from hpo.ledger.points import WorkerIdentity
 from hpo.workers.children import (
     has_lost_server,
@@ -28,7 +29,7 @@ from hpo.workers.children import (
 from hpo.workers.devices import Slot
 from hpo.workers.fork_server import CONTEXT
 from hpo.workers.logs import redirect_output
-from hpo.workers.worker import Event, Job, work
+from hpo.workers.worker import Job, work
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
@@ -114,10 +115,10 @@ def _worker_main(job: Job, pipe: Connection) -> None:
             work(job, send, pipe)
     except HpoError as error:
         traceback.print_exc()
-        send({"event": "worker_failed", "reason": str(error)})
+        send(WorkerFailed(reason=str(error)))
         sys.exit(1)
     except (Exception, SQLAlchemyError, StorageInternalError) as error:
         traceback.print_exc()
-        send({"event": "worker_failed", "reason": f"{type(error).__name__}: {error}"})
+        send(WorkerFailed(reason=f"{type(error).__name__}: {error}"))
         sys.exit(1)
-    send({"event": "worker_down"})
+    send(WorkerDown())

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,6 +20,16 @@ from optuna.trial import BaseTrial, TrialState
 
 from hpo.databases.atomic_storage import is_outage, patient
 from hpo.databases.storage import open_storage
+from hpo.events import (
+    OnEvent,
+    StepReported,
+    TrialDropped,
+    TrialFailed,
+    TrialFinished,
+    TrialReleased,
+    TrialStarted,
+    WorkerUp,
+)
 from hpo.ledger.fences import AlreadyClaimed, LeaseLost
 from hpo.ledger.points import Claim, Outcome, WorkerIdentity
 from hpo.ledger.reaper import reap_worker
@@ -36,9 +46,6 @@ from hpo.workers.logs import TRIAL_TITLE, log_traceback, write_log
 from hpo.workers.objective_file import LoadedObjective
 from hpo.workers.outcomes import evaluate
 from hpo.workers.trial import LeasedStudy, LeasedTrial
-
-Event = dict[str, Any]
-Send = Callable[[Event], None]
 
 IDLE_S = 0.3
 
@@ -72,12 +79,12 @@ class Job:
     objective_changed: str | None = None
 
 
-def work(job: Job, send: Send, commands: Connection | None = None) -> None:
+def work(job: Job, send: OnEvent, commands: Connection | None = None) -> None:
     """Evaluate points until none is left or the study is stopped.
 
     Args:
         job: What to work on.
-        send: Told of every event, as plain data.
+        send: Told of every event.
         commands: The pipe from the parent; its end means that the parent is gone.
     """
     os.environ.update(job.environment)
@@ -98,10 +105,9 @@ class Worker:
     """A worker that has opened its study and imported its objective."""
 
     def __init__(
-        self, job: Job, stored: StoredStudy, objective: LoadedObjective, send: Send
+        self, job: Job, stored: StoredStudy, objective: LoadedObjective, send: OnEvent
     ) -> None:
-        self._job, self._stored, self._objective = job, stored, objective
-        self._tell_parent = send
+        self._job, self._stored, self._objective, self._send = job, stored, objective, send
         self._file, self._ledger = stored.file, stored.ledger
         self._distributions = self._file.distributions()
         self._lease = Lease()
@@ -120,7 +126,7 @@ class Worker:
         )
         self._lease.stop_reason = self._ledger.stop_requested(self._job.since)
         keeper.start()
-        self._send({"event": "worker_up", "device": self._job.device, "pid": os.getpid()})
+        self._send(WorkerUp(device=self._job.device, pid=os.getpid()))
         try:
             while self._lease.stop_reason is None:
                 if not self._work_on_next(keeper):
@@ -163,17 +169,18 @@ class Worker:
         except StopTrial as stop:
             self._release(claim, str(stop))
             return
+        ended = TrialFailed if outcome.state == TrialState.FAIL else TrialFinished
         self._send(
-            {
-                "event": "trial_failed" if outcome.state == TrialState.FAIL else "trial_finished",
-                "trial": trial.number,
-                "point": claim.number,
-                "state": outcome.state.name,
-                "values": None if outcome.values is None else list(outcome.values),
-                "params": trial.params,
-                "run_time_s": outcome.attributes.get("run_time_s"),
-                "reason": outcome.reason,
-            }
+            ended(
+                trial=trial.number,
+                point=claim.number,
+                state=outcome.state.name,
+                values=None if outcome.values is None else list(outcome.values),
+                # The parent knows none of the objective's own types.
+                params=plain_data(trial.params, "the parameters"),
+                run_time_s=outcome.attributes.get("run_time_s"),
+                reason=outcome.reason,
+            )
         )
         self._end_study_when_due(study)
 
@@ -207,13 +214,19 @@ class Worker:
             self._lease,
             self._must_ask(claim),
             on_report=lambda step, value: self._send(
-                {"event": "epoch", "trial": trial.number, "step": step, "value": value}
+                StepReported(trial=trial.number, step=step, value=value)
             ),
         )
         trial.study_file = self._file
         self._send(
-            {"event": "trial_started", "trial": trial.number, "point": claim.number}
-            | {key: getattr(claim, key) for key in ("factor", "level", "replicate", "seed")}
+            TrialStarted(
+                trial=trial.number,
+                point=claim.number,
+                factor=claim.factor,
+                level=claim.level,
+                replicate=claim.replicate,
+                seed=claim.seed,
+            )
         )
         if self._job.log is not None:
             write_log(
@@ -259,21 +272,17 @@ class Worker:
             self._drop(claim)
             return
         number = self._number(claim)
-        self._send({"event": "trial_released", "trial": number, "point": claim.number})
+        self._send(TrialReleased(trial=number, point=claim.number))
 
     def _drop(self, claim: Claim) -> None:
         """The result of a lost lease counts for nothing; what is still held is given back."""
         number = self._number(claim)
         _logger.warning("Trial %d lost its lease; its result is dropped.", number)
         self._give_back("its lease was lost")
-        self._send({"event": "trial_dropped", "trial": number})
+        self._send(TrialDropped(trial=number))
 
     def _number(self, claim: Claim) -> int:
         return self._stored.storage.optuna.get_trial(claim.trial_id).number
-
-    def _send(self, event: Event) -> None:
-        """Tell the parent, of whose modules the objective's own types are none."""
-        self._tell_parent(plain_data(event, "an event"))
 
     def _give_back(self, reason: str) -> None:
         name = self._job.worker.name

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from hpo.databases.storage import open_storage
+from hpo.events import Event
 from hpo.ledger.points import WorkerIdentity
-from hpo.runs.launch import launch
 from hpo.study_files.reading import load
 from hpo.workers.context import DEVICE_VARIABLE
-from hpo.workers.worker import Event, Job, work
+from hpo.workers.worker import Job, work
 from tests.processes.support import (
     STEADY,
     assert_exact,
@@ -21,6 +21,7 @@ from tests.processes.support import (
     write_project,
     write_study,
 )
+from tests.support import launch_file
 
 
 def test_a_finished_study_says_so_and_adds_nothing(folder: Path, sqlite_url: str) -> None:
@@ -125,12 +126,12 @@ def test_a_worker_that_comes_after_a_request_to_stop_claims_nothing(
 ) -> None:
     monkeypatch.setenv(DEVICE_VARIABLE, "")  # the worker sets it
     storage = open_storage(sqlite_url, create=True)
-    study = launch(storage, load(write_project(folder, n_trials=3)), folder).stored
+    study = launch_file(storage, load(write_project(folder, n_trials=3)), folder).stored
     since = study.ledger.clock()
     study.ledger.request_stop("enough")
     storage.close()
     identity = WorkerIdentity("here/cpu#0/1", "here", "this-kernel")
     events: list[Event] = []
     work(Job(sqlite_url, "s", folder, identity, "cpu", {}, since), events.append)
-    assert [event["event"] for event in events] == ["worker_up"]
+    assert [event.name for event in events] == ["worker_up"]
     assert trials(sqlite_url) == []
