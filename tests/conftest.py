@@ -7,6 +7,11 @@ from pathlib import Path
 
 import optuna
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Tests may not depend on how busy the machine is.
+settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any load")
 
 pytest_plugins = ["tests.postgres"]
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from hpo.spaces.parameters import label_of
-
-# Tests may not depend on how busy the machine is.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 NAMES = ("lr", "batch size", "optimizer", "hidden", "dropout_0x", "αβγ")
 WORDS = st.text("abcxyz-_.é ", min_size=1, max_size=6)

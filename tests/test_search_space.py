@@ -89,9 +89,7 @@ def storage() -> optuna.storages.BaseStorage:
 
 
 @given(data=spaces(), seed=SEEDS)
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_round_trip_through_the_database_changes_nothing(
     storage: optuna.storages.BaseStorage, data: dict[str, Any], seed: int
 ) -> None:
@@ -118,9 +116,7 @@ def brute_force_grid(space: SearchSpace) -> set[tuple[tuple[str, Any], ...]]:
 
 
 @given(spaces(STEPPED))
-@settings(
-    max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 def test_a_grid_is_the_product_of_its_levels_without_repeats(data: dict[str, Any]) -> None:
     space = SearchSpace.from_data(data)
     size = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.errors import FileFaults
@@ -185,14 +185,12 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
 
 
 @given(st.text(max_size=60))
-@settings(deadline=None)
 def test_any_text_is_data_or_faults_and_never_an_exception(text: str) -> None:
     document = parse("f", text)
     assert document.faults or isinstance(document.data, dict)
 
 
 @given(st.text("{}[]:,-&*!|>'\"%@`#? \n\tab1.", max_size=40))
-@settings(deadline=None)
 def test_any_punctuation_is_data_or_faults_and_never_an_exception(text: str) -> None:
     document = parse("f", text)
     assert document.faults or isinstance(document.data, dict)

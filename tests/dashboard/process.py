@@ -45,7 +45,7 @@ def dashboard(url: str, **arguments: object) -> Iterator[tuple[str, subprocess.P
         yield found[0].rstrip("/"), process
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:

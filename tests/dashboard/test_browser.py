@@ -35,7 +35,7 @@ FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP evil.example 127.0.0.1",
 ]
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 Open = Callable[..., "Page"]
 
 
@@ -51,7 +51,9 @@ def browser() -> Iterator[Browser]:
     if not chromium:
         missing("chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        opened = playwright.chromium.launch(
+            executable_path=chromium, args=FLAGS, timeout=2 * WAIT_MS
+        )
         yield opened
         opened.close()
 

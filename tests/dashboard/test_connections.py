@@ -36,7 +36,7 @@ def connections(address: str, sources: Sequence[str]) -> Iterator[list[socket.so
     with contextlib.ExitStack() as stack:
         yield [
             stack.enter_context(
-                socket.create_connection((host, int(port)), timeout=30, source_address=(source, 0))
+                socket.create_connection((host, int(port)), timeout=60, source_address=(source, 0))
             )
             for source in sources
         ]
@@ -73,7 +73,7 @@ def ask(connection: socket.socket) -> None:
 
 
 def send_until_it_fails(connection: socket.socket) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         connection.send(b"X")
         time.sleep(0.1)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import statistics
 import threading
 import time
 
@@ -166,12 +165,12 @@ def test_a_full_slow_lane_turns_away_without_waiting(clock: Clock) -> None:
 
     def wait(seconds: float) -> None:
         inside.set()
-        leave.wait(10)
+        leave.wait(60)
 
     throttle = Throttle(free=0, places=1, sleep=wait)
     waiting = threading.Thread(target=throttle.admit, args=(HERE,))
     waiting.start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     assert not throttle.admit(HERE)
     leave.set()
     waiting.join()
@@ -204,16 +203,16 @@ def test_a_flood_of_failures_does_not_flood_the_log(
 def test_an_unknown_name_takes_as_long_as_a_known_one() -> None:
     login = Login({"ada": generate_password_hash(PASSWORD)}, None, Throttle(free=10**9))
 
-    def median(name: str) -> float:
+    def shortest(name: str) -> float:
         times = []
         for _ in range(9):
-            begin = time.perf_counter()
+            begin = time.thread_time()  # what other programs do takes none of it
             attempt(login, basic(name, "wrong"))
-            times.append(time.perf_counter() - begin)
-        return statistics.median(times)
+            times.append(time.thread_time() - begin)
+        return min(times)
 
-    median("ada")
-    assert 0.5 < median("nobody") / median("ada") < 2
+    shortest("ada")
+    assert 0.5 < shortest("nobody") / shortest("ada") < 2
 
 
 @pytest.mark.parametrize("token", ["", "short", "x" * 15, "with space in the token", "ключ" * 8])

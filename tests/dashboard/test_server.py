@@ -24,7 +24,7 @@ from .process import dashboard, read_to_the_end
 
 def fetch(address: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
     host = address.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=30)
+    connection = http.client.HTTPConnection(host, timeout=60)
     try:
         connection.request("GET", path, headers=headers or {})
         answer = connection.getresponse()
@@ -36,7 +36,7 @@ def fetch(address: str, path: str, headers: dict[str, str] | None = None) -> tup
 def raw(address: str, sent: bytes) -> bytes:
     """What the server answers; it may close before it has read all, which can cost the answer."""
     host, port = address.removeprefix("http://").rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         with contextlib.suppress(OSError):
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
@@ -146,7 +146,7 @@ def test_many_wrong_passwords_at_once_neither_get_in_nor_keep_the_honest_user_ou
         assert set(statuses) <= {401, 429}
         assert fetch(address, "/api/studies", basic("ada", PASSWORD))[0] == 200
         process.terminate()
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=60)
     assert "login refused: a wrong password for 'ada' from 127.0.0.1, failure 1\n" in log
     assert "guess" not in log
     assert "Traceback" not in log
@@ -187,14 +187,14 @@ def test_both_ways_of_stopping_end_it_with_code_0(url: str, number: signal.Signa
     with dashboard(url) as (address, process):
         assert fetch(address, "/healthz")[0] == 200
         process.send_signal(number)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_many_readers_at_once_are_all_served(running: str) -> None:
     start = threading.Barrier(12)
 
     def read(_: int) -> int:
-        start.wait(30)
+        start.wait(60)
         with urlopen(Request(f"{running}/api/studies/1"), timeout=60) as answer:
             return len(json.load(answer)["trials"])
 

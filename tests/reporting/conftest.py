@@ -17,6 +17,7 @@ from .made_searches import make_search
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+WAIT_MS = 60_000
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
     "--no-sandbox",
@@ -50,7 +51,9 @@ def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         _give_up(f"There is no {CHROMIUM}.")
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        opened = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, timeout=2 * WAIT_MS
+        )
         yield opened
         opened.close()
 

@@ -11,6 +11,7 @@ import pytest
 from hpo.reporting.records import StudyRecord
 from hpo.reporting.report import write_report
 
+from .conftest import WAIT_MS
 from .made_article import make_article
 from .made_searches import make_front, make_search
 
@@ -64,13 +65,14 @@ def open_report(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
         path = tmp_path / "report.html"
         write_report(records, path)
         context = browser.new_context(offline=True, **options)
+        context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.as_uri())
-        page.wait_for_selector("html[data-drawn-ms]", state="attached", timeout=60_000)
+        page.wait_for_selector("html[data-drawn-ms]", state="attached")
         return page
 
     yield open_page
