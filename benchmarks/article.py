@@ -1,9 +1,9 @@
 """The article's whole study: from an empty folder to its report, and by a DataLoader program.
 
-Ours is measured by the clock on the wall: `hpo init`, `hpo run` and `hpo report` as a user types
-them, for the whole study and for the article's own 13 configurations with one seed. The DataLoader
-program would run the same configurations one after another; it is estimated from the second of two
-epochs of each, in processor seconds of one thread.
+Ours is measured in wall-clock time: `hpo init`, `hpo run` and `hpo report` as a user types them,
+for the whole study and for the article's own 13 configurations with one seed. The DataLoader
+program would run the same configurations one after another; its time is estimated from the second
+of two epochs of each, in CPU seconds of one thread.
 
     python -m benchmarks.article
 """

@@ -1,7 +1,7 @@
-"""One worker against two on the same MNIST plan: how much faster two finish.
+"""One worker against two on the same MNIST plan: how much faster two are.
 
-Both run the shipped objective on random points of small MLPs, taking turns; printed are the
-seconds from the first trial's start to the end of the last one, start-up excluded, and their ratio.
+Both run the shipped objective on random points of small MLPs, in turns. It prints the seconds from
+the start of the first trial to the end of the last one, without start-up, and their ratio.
 
     python -m benchmarks.scaling [--trials 24] [--epochs 2] [--rounds 3]
 """

@@ -1,8 +1,8 @@
 """Eight workers on one SQLite file with a dashboard open on it: ours against stock Optuna.
 
 Each worker runs trials of 50 steps with `report` and `should_prune` (median pruner), 10,000 round
-trips in all, while a client asks the dashboard for the study every second. Ours must not meet
-"database is locked"; medians and 99th percentiles are printed beside each other.
+trips in all, while a client asks the dashboard for the study every second. Ours must never see
+"database is locked". It prints medians and 99th percentiles side by side.
 
     python -m benchmarks.storage_contention [--trips 10000]
 """

@@ -1,9 +1,9 @@
 """How many times as fast as a DataLoader program hpo trains: prints one table of ratios.
 
-Each run is a process of its own with one thread, and what is compared is its processor time, which
-other programs on the machine do not inflate; the runs of a case take turns, round after round. An
-epoch is 60,000 images learnt and 10,000 evaluated; the first one of a process does not count. A
-case whose data set is not to be had is skipped, with the reason.
+Each run is a process of its own with one thread. Its CPU time is compared, which other programs on
+the machine do not inflate, and the two programs take turns. An epoch trains on 60,000 images and
+evaluates 10,000; the first epoch of a process does not count. A case whose data set is not
+available is skipped, with the reason.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ CASES = [
 
 
 class CannotRunError(Exception):
-    """What a benchmark needs is not to be had here; the message is the reason."""
+    """Something that a benchmark needs is not available; the message is the reason."""
 
 
 def run(script: str, *arguments: str) -> str:

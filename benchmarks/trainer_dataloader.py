@@ -1,7 +1,7 @@
 """What the trainer is measured against: an MLP trained the usual way, from a DataLoader.
 
-Prints the processor's seconds of each epoch, evaluation included, as JSON. It knows nothing of hpo
-but its settings and the folder of images that it verified.
+Prints the CPU seconds of each epoch, evaluation included, as JSON. All it uses of hpo are the
+settings and the folder of verified images.
 """
 
 from __future__ import annotations

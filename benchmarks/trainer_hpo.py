@@ -1,4 +1,4 @@
-"""The same run by hpo's trainer; prints the processor's seconds of each epoch as JSON."""
+"""The same run by hpo's trainer; prints the CPU seconds of each epoch as JSON."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What a trial costs beside its objective: this service against Optuna's stock SQLite storage.
 
 Both run one objective that suggests 6 parameters and reports 5 times, with the same sampler, in
-blocks that take turns. Printed are medians of the time from one result to the next, for studies
-that hold 10, 100, 2,000 and 10,000 trials already.
+blocks that take turns. It prints the median time from one result to the next, for studies that
+already hold 10, 100, 2,000 and 10,000 trials.
 
     python -m benchmarks.trial_cost [--stored 10,100,2000,10000] [--trials 60]
 """

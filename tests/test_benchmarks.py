@@ -1,4 +1,4 @@
-"""A benchmark prints what it has, and skips what is not to be had with the reason."""
+"""A benchmark prints what it has, and skips what is not available, with the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_script_that_fails_says_why() -> None:
         trainer.run("trainer_hpo.py", json.dumps({"dataset": "nowhere"}))
 
 
-def test_a_case_whose_data_is_not_to_be_had_is_skipped_and_the_others_are_measured(
+def test_a_case_whose_data_is_not_available_is_skipped_and_the_others_are_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def epoch_seconds(script: str, settings: Mapping[str, Any]) -> float:

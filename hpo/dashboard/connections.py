@@ -1,15 +1,14 @@
 """Connections of the dashboard's server: how long each may take, and how many there may be.
 
-Waitress alone lets anybody keep everybody out: its only limit of time is for silence, which a
-byte now and then breaks, and at its limit of connections it accepts no further one until one of
-them ends. Here a request has a time in which to be complete, and a connection too many is made up
-for by closing the one that has waited longest. That one is an attacker's or an idle one: an honest
-request arrives at once.
+On its own, waitress lets anybody lock everybody else out: its only time limit is for silence,
+which a byte now and then breaks, and at its connection limit it accepts nobody until somebody
+leaves. Here a request must be complete within a time limit, and when there is one connection too
+many, the one that has waited longest for its request is closed. That is an attacker's or an idle
+one: an honest request arrives at once.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import time
@@ -24,6 +23,8 @@ from waitress.channel import HTTPChannel
 from waitress.server import MultiSocketServer, TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
+from hpo.dashboard.addresses import client_of
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
@@ -31,24 +32,23 @@ logger = logging.getLogger("hpo.dashboard")
 
 LOOK_EVERY_S = 1.0
 WARN_EVERY_S = 60.0
-_IPV6_NETWORK = 64  # bits: whoever has one IPv6 address has all that share these
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of connections.
+    """Limits on connections.
 
     Attributes:
         request_s: Seconds from the first byte of a request to its last, head and body together.
         idle_s: Seconds without a request, or without reading anything of an answer.
         per_address: Connections of one client address; behind a proxy, all of its visitors'.
-        in_all: Connections of all addresses.
+        total: Connections from all addresses together.
     """
 
     request_s: float = 60.0
     idle_s: float = 60.0
     per_address: int = 64
-    in_all: int = 200
+    total: int = 200
 
 
 def make_server(
@@ -59,12 +59,12 @@ def make_server(
     Args:
         app: What answers the requests.
         listening: The sockets; they accept connections from now on.
-        limits: Limits of the connections.
+        limits: Limits on the connections.
         adjustments: Waitress' own settings.
     """
     # Waitress would stop accepting at its own limit, which is never reached: see `_make_room`.
     settings = Adjustments(
-        connection_limit=2 * limits.in_all + 100, cleanup_interval=LOOK_EVERY_S, **adjustments
+        connection_limit=2 * limits.total + 100, cleanup_interval=LOOK_EVERY_S, **adjustments
     )
     threads = ThreadedTaskDispatcher()
     threads.set_thread_count(settings.threads)
@@ -72,14 +72,6 @@ def make_server(
     for each in listening:
         _Server(app, each, limits, everything, threads, settings)
     return MultiSocketServer(everything, settings, dispatcher=threads)
-
-
-def client_of(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the network of an IPv6 address."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if found.version == 4:
-        return str(found)
-    return str(ipaddress.ip_network((int(found), _IPV6_NETWORK), strict=False))
 
 
 class _Connection(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
@@ -180,7 +172,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
             by_client[connection.client].append(connection)
         for connections in by_client.values():
             yield connections, self._limits.per_address
-        yield self._open(), self._limits.in_all
+        yield self._open(), self._limits.total
 
     def _open(self) -> list[_Connection]:
         """The open connections, those of the other sockets too."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Request, Response
 
 from hpo.dashboard.headers import harden
-from hpo.dashboard.login import Login, Verdict
+from hpo.dashboard.login import Login, LoginResult
 from hpo.dashboard.page import Page, plain_path
-from hpo.dashboard.rules import READING, WRITING, Refusal, check_method, check_shape
+from hpo.dashboard.rules import READING, WRITING, Rejection, check_method, check_shape
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("hpo.dashboard")
 
-_VERDICTS = {
-    Verdict.MISSING: Refusal(401, "A login is needed."),
-    Verdict.WRONG: Refusal(401, "The name, the password or the token is wrong."),
-    Verdict.BUSY: Refusal(429, "Too many failed logins are being checked; try again."),
+_REJECTIONS = {
+    LoginResult.MISSING: Rejection(401, "A login is needed."),
+    LoginResult.WRONG: Rejection(401, "The name, the password or the token is wrong."),
+    LoginResult.BUSY: Rejection(429, "Too many failed logins are being checked; try again."),
 }
 
 
@@ -79,35 +79,35 @@ class Guard:
             response = self._answer(request)
         except Exception:
             logger.exception("%s %s failed", request.method, request.path)
-            response = self._refused(Refusal(500, "The page failed; see the server's log."))
+            response = self._refused(Rejection(500, "The page failed; see the server's log."))
         harden(response.headers, plain_path(environ))
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
-        refusal = check_shape(request, self._allowed_hosts)
-        if refusal is None and request.path == "/healthz":
+        rejection = check_shape(request, self._allowed_hosts)
+        if rejection is None and request.path == "/healthz":
             return Response("ok\n", mimetype="text/plain")
-        refusal = refusal or self._check_login(request)
-        refusal = refusal or check_method(request, writable=self._writable)
-        if refusal is None:
+        rejection = rejection or self._check_login(request)
+        rejection = rejection or check_method(request, writable=self._writable)
+        if rejection is None:
             return Response.from_app(self._page, request.environ)
-        return self._refused(refusal)
+        return self._refused(rejection)
 
-    def _check_login(self, request: Request) -> Refusal | None:
+    def _check_login(self, request: Request) -> Rejection | None:
         if self._login is None:
             return None
         header = request.headers.get("Authorization")
-        verdict = self._login.check(header, request.remote_addr or "")
-        return _VERDICTS.get(verdict)
+        result = self._login.check(header, request.remote_addr or "")
+        return _REJECTIONS.get(result)
 
-    def _refused(self, refusal: Refusal) -> Response:
-        body = json.dumps({"reason": refusal.reason}) + "\n"
-        response = Response(body, refusal.status, mimetype="application/json")
-        if refusal.status == 401 and self._login:
+    def _refused(self, rejection: Rejection) -> Response:
+        body = json.dumps({"reason": rejection.reason}) + "\n"
+        response = Response(body, rejection.status, mimetype="application/json")
+        if rejection.status == 401 and self._login:
             for challenge in self._login.challenges:
                 response.headers.add("WWW-Authenticate", challenge)
-        if refusal.status == 405:
+        if rejection.status == 405:
             response.headers["Allow"] = ", ".join(READING + (WRITING if self._writable else ()))
-        if refusal.status == 429:
+        if rejection.status == 429:
             response.headers["Retry-After"] = "1"
         return response

@@ -1,4 +1,4 @@
-"""Who may come in: the Authorization header of a request in, a verdict out."""
+"""Who may come in: the Authorization header of a request in, the result of the login out."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from collections.abc import Callable, Mapping
 from werkzeug.datastructures import Authorization
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from hpo.dashboard.addresses import client_of
+
 logger = logging.getLogger("hpo.dashboard")
 
 SHORTEST_TOKEN = 16
 
 
-class Verdict(enum.Enum):
-    """What a login attempt came to."""
+class LoginResult(enum.Enum):
+    """The result of a login attempt."""
 
     IN = "in"
     MISSING = "missing"
@@ -64,7 +66,7 @@ class Throttle:
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def admit(self, address: str) -> bool:
-        """Wait as long as the address must; False when too many are waiting."""
+        """Wait as long as this address has to; False when too many are waiting."""
         if self.failures(address) < self._free:
             return True
         if not self._places.acquire(blocking=False):
@@ -78,7 +80,7 @@ class Throttle:
     def failures(self, address: str) -> int:
         """How often the address failed lately."""
         with self._lock:
-            count, last = self._failures.get(_network(address), (0, 0.0))
+            count, last = self._failures.get(client_of(address), (0, 0.0))
             return count if self._clock() - last < self._forget_s else 0
 
     def failed(self, address: str) -> int:
@@ -89,8 +91,8 @@ class Throttle:
         """
         count = self.failures(address) + 1
         with self._lock:
-            self._failures[_network(address)] = (count, self._clock())
-            self._failures.move_to_end(_network(address))
+            self._failures[client_of(address)] = (count, self._clock())
+            self._failures.move_to_end(client_of(address))
             while len(self._failures) > self._remembered:
                 self._failures.popitem(last=False)
         return count
@@ -126,10 +128,15 @@ class Login:
         basic = ['Basic realm="hpo", charset="UTF-8"'] if self._users else []
         return basic + (['Bearer realm="hpo"'] if self._token else [])
 
-    def check(self, header: str | None, address: str) -> Verdict:
-        """Judge the Authorization header of a request that came from an address."""
+    def check(self, header: str | None, address: str) -> LoginResult:
+        """Check a request's Authorization header.
+
+        Args:
+            header: Its value; None where there is none.
+            address: The client's address, which is slowed after failures.
+        """
         if not header:
-            return Verdict.MISSING
+            return LoginResult.MISSING
         scheme, _, rest = header.strip().partition(" ")
         if scheme.lower() == "bearer":
             return self._check_token(rest.strip(), address)
@@ -138,31 +145,31 @@ class Login:
             return self._refuse(address, "a header that is neither Basic nor Bearer")
         return self._check_password(given.username or "", given.password or "", address)
 
-    def _check_token(self, token: str, address: str) -> Verdict:
+    def _check_token(self, token: str, address: str) -> LoginResult:
         right = self._token or secrets.token_urlsafe()
         if hmac.compare_digest(self._digest(token), self._digest(right)):
-            return Verdict.IN
+            return LoginResult.IN
         return self._refuse(address, "a wrong token")
 
-    def _check_password(self, name: str, password: str, address: str) -> Verdict:
+    def _check_password(self, name: str, password: str, address: str) -> LoginResult:
         digest = self._digest(name, password)
         if hmac.compare_digest(self._known.get(name, b""), digest):
-            return Verdict.IN
+            return LoginResult.IN
         if not self._throttle.admit(address):
-            return Verdict.BUSY
+            return LoginResult.BUSY
         is_right = check_password_hash(self._users.get(name, self._nobody), password)
         if is_right and name in self._users:
             self._known[name] = digest
-            return Verdict.IN
-        # People type passwords into the name's place: only names that exist are written down.
+            return LoginResult.IN
+        # People type passwords into the name field: only names that exist are logged.
         who = repr(name) if name in self._users else "an unknown name"
         return self._refuse(address, f"a wrong password for {who}")
 
-    def _refuse(self, address: str, what: str) -> Verdict:
+    def _refuse(self, address: str, what: str) -> LoginResult:
         count = self._throttle.failed(address)
         if count <= 10 or count % 100 == 0:
             logger.warning("login refused: %s from %s, failure %d", what, address, count)
-        return Verdict.WRONG
+        return LoginResult.WRONG
 
     def _digest(self, *parts: str) -> bytes:
         return hmac.digest(self._key, "\0".join(parts).encode("utf-8", "replace"), "sha256")
@@ -172,8 +179,3 @@ def is_strong_token(token: str) -> bool:
     """Whether a token is too long to be guessed and can be sent in a header."""
     is_sendable = token.isascii() and token.isprintable() and " " not in token
     return is_sendable and len(token) >= SHORTEST_TOKEN
-
-
-def _network(address: str) -> str:
-    """The part of an address that one host cannot change at will: IPv6 hosts own a /64."""
-    return ":".join(address.split(":")[:4]) if ":" in address else address

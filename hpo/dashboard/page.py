@@ -1,4 +1,4 @@
-"""optuna-dashboard's WSGI application with what goes wrong in it made good."""
+"""optuna-dashboard's WSGI application, with its defects worked around."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def _plan_id(storage: BaseStorage, study_id: int) -> str | None:
 def _repaired(environ: WSGIEnvironment, path: str) -> WSGIEnvironment:
     """The request as the page can take it, without what it has no business to see.
 
-    The page fails without Accept-Encoding, reads `gzip;q=0` as a wish for gzip, and sends its icon
-    packed under the wrong type.
+    The page fails without Accept-Encoding, takes `gzip;q=0` for a request for gzip, and sends its
+    icon compressed under the wrong type.
     """
     accepted = parse_accept_header(environ.get("HTTP_ACCEPT_ENCODING"), Accept)
     packed = accepted["gzip"] > 0 and path != "/favicon.ico"

@@ -19,7 +19,7 @@ _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Rejection:
     """Why a request is refused.
 
     Attributes:
@@ -31,29 +31,39 @@ class Refusal:
     reason: str
 
 
-def check_shape(request: Request, allowed_hosts: Sequence[str]) -> Refusal | None:
-    """Judge the path, the Host header and the site that a request comes from."""
+def check_shape(request: Request, allowed_hosts: Sequence[str]) -> Rejection | None:
+    """Check the path, the Host header and the site that a request comes from.
+
+    Args:
+        request: The request.
+        allowed_hosts: The names and addresses that its Host header may have.
+    """
     if not is_plain_path(request.environ.get("PATH_INFO", "")):
-        return Refusal(400, "The path holds what no page here has.")
+        return Rejection(400, "The path holds what no page here has.")
     if not is_allowed_host(request.headers.get("Host", ""), allowed_hosts):
-        return Refusal(421, "This server does not answer for that host name; see --allow-host.")
+        return Rejection(421, "This server does not answer for that host name; see --allow-host.")
     if is_cross_site(request):
-        return Refusal(403, "Requests from other sites are refused.")
+        return Rejection(403, "Requests from other sites are refused.")
     return None
 
 
-def check_method(request: Request, *, writable: bool) -> Refusal | None:
-    """Judge the method, and the body of a request that writes."""
+def check_method(request: Request, *, writable: bool) -> Rejection | None:
+    """Check the method, and the body of a request that changes something.
+
+    Args:
+        request: The request.
+        writable: Whether anything may be changed.
+    """
     if request.method in READING:
         return None
     if not writable:
-        return Refusal(405, "This dashboard is read-only; start it with --writable to change it.")
+        return Rejection(405, "This dashboard is read-only; start it with --writable to change it.")
     if request.method not in WRITING:
-        return Refusal(405, f"Only {', '.join(READING + WRITING)} are understood.")
+        return Rejection(405, f"Only {', '.join(READING + WRITING)} are understood.")
     # A form of another site can send any type but this one without asking first.
     is_bare = not request.mimetype and not request.content_length
     if request.mimetype != "application/json" and not is_bare:
-        return Refusal(415, "Changes must be sent as application/json.")
+        return Rejection(415, "Changes must be sent as application/json.")
     return None
 
 
@@ -69,6 +79,10 @@ def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:
 
     A page of a foreign name that is made to resolve to this machine (DNS rebinding) still sends
     its own name; an address cannot be rebound, so `ANY_ADDRESS` in the list admits every address.
+
+    Args:
+        host: The header's value.
+        allowed: Names and addresses.
     """
     match = _HOST.fullmatch(host)
     if not match:

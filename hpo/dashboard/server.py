@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import signal
@@ -13,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpo.dashboard.addresses import host_names, is_loopback, resolve
 from hpo.dashboard.connections import Limits, make_server
 from hpo.dashboard.guard import make_app
 from hpo.dashboard.login import SHORTEST_TOKEN, is_strong_token
-from hpo.dashboard.rules import ANY_ADDRESS
 from hpo.dashboard.users import load_users
 from hpo.errors import UserError
 
@@ -30,7 +29,6 @@ TOKEN_VARIABLE = "HPO_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
 READING_BODY_BYTES = 64 * 1024
 WRITING_BODY_BYTES = 32 * 1024 * 1024  # files are uploaded through the page as one JSON text
 DEFAULT_LIMITS = Limits()
-_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
 def run_dashboard(
@@ -55,11 +53,11 @@ def run_dashboard(
         host: The name or address to listen on; "0.0.0.0" and "::" are every address.
         port: The port to listen on; 0 takes a free one.
         writable: Let the page change and delete studies.
-        users: A users file, see `hpo.dashboard.users`.
+        users: A users file; see `hpo.dashboard.users`.
         artifacts: The folder of the trials' files.
-        allowed_hosts: Further names by which browsers may call this server, e.g. a proxy's.
-        limits: Limits of the connections.
-        say: Is given one line when the server answers.
+        allowed_hosts: Other names that browsers may use for this server, such as a proxy's.
+        limits: Limits on the connections.
+        say: Called with one line once the server answers.
 
     Raises:
         UserError: No login where others can reach the server, or any file, folder, address or
@@ -81,7 +79,7 @@ def run_dashboard(
         artifact_store=store,
         renew=lambda: open_storage(url, read_only=not writable).optuna,
     )
-    manner = "writable" if writable else "read-only"
+    mode = "writable" if writable else "read-only"
     try:
         serve(
             app,
@@ -89,7 +87,7 @@ def run_dashboard(
             port,
             max_body_bytes=WRITING_BODY_BYTES if writable else READING_BODY_BYTES,
             limits=limits,
-            say=lambda where: say(f"{storage.name}, {manner}: {where}"),
+            say=lambda where: say(f"{storage.name}, {mode}: {where}"),
         )
     finally:
         storage.close()
@@ -111,8 +109,8 @@ def serve(
         host: The name or the addresses to listen on.
         port: The port to listen on; 0 takes a free one.
         max_body_bytes: The longest body of a request that is read.
-        limits: Limits of the connections.
-        say: Is given the URL, once the port is open.
+        limits: Limits on the connections.
+        say: Called with the URL once the port is open.
 
     Raises:
         UserError: The port cannot be opened.
@@ -132,41 +130,6 @@ def serve(
     with _stopped_by_sigterm():
         server.run()
     server.close()
-
-
-def resolve(host: str, port: int) -> list[str]:
-    """The addresses that a host name means on this machine.
-
-    What is checked for being loopback is what is listened on, never the name looked up again.
-
-    Raises:
-        UserError: The name means nothing here.
-    """
-    try:
-        found = socket.getaddrinfo(
-            host or ANY_ADDRESS, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"The host {host!r} cannot be listened on: {reason}.") from error
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only programs of this machine reach an address."""
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-
-
-def host_names(host: str, addresses: Sequence[str]) -> list[str]:
-    """The names and addresses by which browsers may call a server on these addresses."""
-    names = ["localhost", "127.0.0.1", "::1", *addresses]
-    if host:
-        names.append(host)
-    if all(map(is_loopback, addresses)):
-        return names
-    names.append(socket.gethostname())
-    # "::" too admits every address; ANY_ADDRESS is the allow-list's one word for that.
-    return [*names, ANY_ADDRESS] if set(addresses) & set(_WILDCARDS) else names
 
 
 def _open_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
@@ -204,7 +167,7 @@ def _stopped_by_sigterm() -> Iterator[None]:
 def _logins(
     users: Path | None, host: str, addresses: Sequence[str]
 ) -> tuple[Mapping[str, str] | None, str | None]:
-    """The password hashes and the token that let people in.
+    """The password hashes and the token that admit people.
 
     Raises:
         UserError: There is neither, though others can reach the server.

@@ -48,10 +48,15 @@ def load_users(path: Path) -> dict[str, str]:
 
 
 def add_user(path: Path, name: str, password: str) -> None:
-    """Write a user into a users file, or give a user of it a new password.
+    """Add a user to a users file, or give one that is in it a new password.
 
     The file is made with mode 600 when it is missing; an existing one keeps its mode, its comments
-    and its other users. It is written aside and renamed, so a reader never sees half of it.
+    and its other users. It is replaced in one step, so a reader never sees half of it.
+
+    Args:
+        path: The users file.
+        name: The user's name.
+        password: The new password.
 
     Raises:
         UserError: A name or a password that cannot be used, or a file that cannot be written.

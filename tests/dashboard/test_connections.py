@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 from waitress.server import TcpWSGIServer
 
-from hpo.dashboard.connections import Limits, client_of, make_server
+from hpo.dashboard.connections import Limits, make_server
 
 from .process import dashboard, read_to_the_end
 
@@ -174,7 +174,7 @@ def test_one_connection_too_many_of_an_address_costs_that_address_its_longest_wa
 
 
 def test_one_connection_too_many_in_all_costs_the_longest_waiting_one() -> None:
-    with serving(in_all=3) as address:
+    with serving(total=3) as address:
         sources = [f"127.0.0.{n}" for n in range(1, 5)]
         with connections(address, sources) as (first, *rest):
             assert read_to_the_end(first) == b""
@@ -190,9 +190,3 @@ def test_a_connection_that_was_just_answered_has_not_waited_long() -> None:
         with connections(address, ["127.0.0.1"]):
             assert read_to_the_end(silent) == b""
             ask(answered)
-
-
-def test_addresses_of_one_ipv6_network_count_as_one() -> None:
-    assert client_of("2001:db8::1") == client_of("2001:db8::2:3") != client_of("2001:db8:1::1")
-    assert client_of("192.0.2.1") != client_of("192.0.2.2")
-    assert client_of("fe80::1%eth0") == client_of("fe80::2%eth0")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.security import generate_password_hash
 
-from hpo.dashboard.login import Login, Throttle, Verdict, is_strong_token
+from hpo.dashboard.login import Login, LoginResult, Throttle, is_strong_token
 
 from .conftest import PASSWORD, TOKEN, basic, bearer
 
@@ -41,13 +41,13 @@ def login(password_hash: str, clock: Clock) -> Login:
     return Login({"ada": password_hash}, TOKEN, Throttle(clock=clock, sleep=clock.sleep))
 
 
-def attempt(login: Login, header: dict[str, str], address: str = HERE) -> Verdict:
+def attempt(login: Login, header: dict[str, str], address: str = HERE) -> LoginResult:
     return login.check(header["Authorization"], address)
 
 
 def test_the_right_password_and_the_right_token_come_in(login: Login) -> None:
-    assert attempt(login, basic("ada", PASSWORD)) is Verdict.IN
-    assert attempt(login, bearer(TOKEN)) is Verdict.IN
+    assert attempt(login, basic("ada", PASSWORD)) is LoginResult.IN
+    assert attempt(login, bearer(TOKEN)) is LoginResult.IN
 
 
 @pytest.mark.parametrize(
@@ -75,58 +75,58 @@ def test_the_right_password_and_the_right_token_come_in(login: Login) -> None:
     ],
 )
 def test_everything_else_stays_out(login: Login, header: dict[str, str]) -> None:
-    assert attempt(login, header) is Verdict.WRONG
+    assert attempt(login, header) is LoginResult.WRONG
 
 
 @given(st.text())
 def test_no_header_that_is_made_up_comes_in_or_breaks_anything(header: str) -> None:
     quick = generate_password_hash(PASSWORD, method="pbkdf2:sha256:1")
     throttle = Throttle(free=10**9)
-    verdict = Login({"ada": quick}, TOKEN, throttle).check(header, HERE)
-    assert verdict is (Verdict.WRONG if header else Verdict.MISSING)
+    result = Login({"ada": quick}, TOKEN, throttle).check(header, HERE)
+    assert result is (LoginResult.WRONG if header else LoginResult.MISSING)
 
 
 def test_without_a_header_a_login_is_asked_for_and_nothing_is_counted(login: Login) -> None:
     for _ in range(100):
-        assert login.check(None, HERE) is Verdict.MISSING
-    assert attempt(login, basic("ada", PASSWORD)) is Verdict.IN
+        assert login.check(None, HERE) is LoginResult.MISSING
+    assert attempt(login, basic("ada", PASSWORD)) is LoginResult.IN
 
 
 def test_a_token_alone_takes_no_password_and_users_alone_no_token(password_hash: str) -> None:
-    assert attempt(Login(None, TOKEN), basic("ada", PASSWORD)) is Verdict.WRONG
-    assert attempt(Login({"ada": password_hash}, None), bearer(TOKEN)) is Verdict.WRONG
-    assert attempt(Login({"ada": password_hash}, None), bearer("")) is Verdict.WRONG
-    assert attempt(Login({}, None), basic("", "")) is Verdict.WRONG
+    assert attempt(Login(None, TOKEN), basic("ada", PASSWORD)) is LoginResult.WRONG
+    assert attempt(Login({"ada": password_hash}, None), bearer(TOKEN)) is LoginResult.WRONG
+    assert attempt(Login({"ada": password_hash}, None), bearer("")) is LoginResult.WRONG
+    assert attempt(Login({}, None), basic("", "")) is LoginResult.WRONG
 
 
 def test_a_token_may_hold_equal_signs() -> None:
     token = "abc=def==0123456789"
-    assert attempt(Login(None, token), bearer(token)) is Verdict.IN
+    assert attempt(Login(None, token), bearer(token)) is LoginResult.IN
 
 
 def test_names_and_passwords_of_all_alphabets_work() -> None:
     users = {"Ägnes": generate_password_hash("пароль:日本", method="pbkdf2:sha256:1")}
-    assert attempt(Login(users, None), basic("Ägnes", "пароль:日本")) is Verdict.IN
+    assert attempt(Login(users, None), basic("Ägnes", "пароль:日本")) is LoginResult.IN
 
 
 def test_after_a_thousand_failures_the_right_password_still_comes_in(
     login: Login, clock: Clock
 ) -> None:
     for number in range(1000):
-        assert attempt(login, basic("ada", f"guess {number}")) is Verdict.WRONG
+        assert attempt(login, basic("ada", f"guess {number}")) is LoginResult.WRONG
     slept = clock.now
-    assert attempt(login, basic("ada", PASSWORD)) is Verdict.IN
+    assert attempt(login, basic("ada", PASSWORD)) is LoginResult.IN
     assert clock.now - slept <= 1.0
     assert slept >= 400  # the thousand guesses took their time
 
 
 def test_somebody_who_came_in_once_never_waits_again(login: Login, clock: Clock) -> None:
-    assert attempt(login, basic("ada", PASSWORD)) is Verdict.IN
+    assert attempt(login, basic("ada", PASSWORD)) is LoginResult.IN
     for number in range(50):
         attempt(login, basic("ada", f"guess {number}"))
     waits = len(clock.slept)
-    assert attempt(login, basic("ada", PASSWORD)) is Verdict.IN
-    assert attempt(login, bearer(TOKEN)) is Verdict.IN
+    assert attempt(login, basic("ada", PASSWORD)) is LoginResult.IN
+    assert attempt(login, bearer(TOKEN)) is LoginResult.IN
     assert len(clock.slept) == waits
 
 
@@ -134,7 +134,7 @@ def test_the_failures_of_one_address_slow_no_other(login: Login, clock: Clock) -
     for number in range(50):
         attempt(login, basic("ada", f"guess {number}"))
     waits = len(clock.slept)
-    assert attempt(login, basic("ada", PASSWORD), ELSEWHERE) is Verdict.IN
+    assert attempt(login, basic("ada", PASSWORD), ELSEWHERE) is LoginResult.IN
     assert len(clock.slept) == waits
 
 

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from hpo.dashboard import run_dashboard
-from hpo.dashboard.server import TOKEN_VARIABLE, host_names, is_loopback, resolve
+from hpo.dashboard.server import TOKEN_VARIABLE
 from hpo.errors import FileFaults, StorageError, UserError
 
 from .conftest import PASSWORD, TOKEN, basic, bearer
@@ -82,21 +82,6 @@ def test_a_port_that_is_taken_is_one_message(url: str) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"Port {port} of 127.0.0.1 cannot be opened"):
             run_dashboard(url, port=port)
-
-
-def test_loopback_is_what_the_system_resolves_it_to() -> None:
-    assert resolve("127.1", 80) == ["127.0.0.1"]
-    assert all(map(is_loopback, resolve("localhost", 80)))
-    assert not any(map(is_loopback, ["0.0.0.0", "::", "192.0.2.1", "fe80::1%eth0"]))
-    with pytest.raises(UserError, match="cannot be listened on"):
-        resolve("no such host", 80)
-
-
-def test_a_server_on_loopback_answers_for_loopback_alone() -> None:
-    names = host_names("127.0.0.1", ["127.0.0.1"])
-    assert set(names) == {"localhost", "127.0.0.1", "::1"}
-    assert "0.0.0.0" in host_names("::", ["::"])
-    assert "hpo.example" in host_names("hpo.example", ["192.0.2.1"])
 
 
 def test_on_loopback_the_page_opens_without_a_login(url: str) -> None:
