@@ -35,7 +35,7 @@ class Key:
         one_direction: Why it goes with a single direction only; empty when it goes with several.
         is_identity: Whether another value makes another study.
         option: The option of `hpo run` that gives its value.
-        default: What holds where it is not given, when that is not one value.
+        default_text: What holds where it is not given, when that is not one value.
     """
 
     only_for: tuple[str, ...] = ()
@@ -44,7 +44,20 @@ class Key:
     one_direction: str = ""
     is_identity: bool = False
     option: str = ""
-    default: str = ""
+    default_text: str = ""
+
+
+def key(meaning: str, default: Any = None, **special: Any) -> Any:
+    """Make the field of a key.
+
+    Args:
+        meaning: What the key says, in Markdown.
+        default: Its value where it is not given; ``...`` where it must be.
+        special: What is special about it, as in `Key`.
+    """
+    made = Field(default, description=meaning)
+    made.metadata.append(Key(**special))
+    return made
 
 
 def parse_duration(value: Any) -> float:
@@ -81,6 +94,8 @@ else:
         Discriminator(_levels),
     ]
 
+Count = Annotated[int, Field(ge=1)]
+Points = Annotated[int, Field(ge=1, le=MAX_POINTS)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Several = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(_tuple)]
 Duration = Annotated[

@@ -18,7 +18,7 @@ def study_schema() -> dict[str, Any]:
     """Give the JSON Schema of a study file."""
     schema = StudyFile.model_json_schema()
     for name, meaning, default in key_rows(StudyFile):
-        told = f"{meaning} Default: {default}." if KEYS[name].default else meaning
+        told = f"{meaning} Default: {default}." if KEYS[name].default_text else meaning
         schema["properties"][name]["description"] = told
     return {"$schema": DIALECT, **_without_empty_defaults(schema)}
 
@@ -45,8 +45,8 @@ def _meaning(name: str, description: str, model: type[BaseModel]) -> str:
 
 
 def _default(name: str, default: Any, model: type[BaseModel]) -> str:
-    if model is StudyFile and KEYS[name].default:
-        return KEYS[name].default
+    if model is StudyFile and KEYS[name].default_text:
+        return KEYS[name].default_text
     text = default if isinstance(default, str) else json.dumps(default, default=str)
     return "" if default in _NO_DEFAULT else f"`{text}`"
 

@@ -27,16 +27,20 @@ from hpo.study_files.keys import (
     DEFAULT_OBJECTIVE,
     MAX_POINTS,
     MAX_SEED,
+    PLANNED,
     SEARCHES,
     Absent,
+    Count,
     Direction,
     Duration,
     Key,
     Levels,
     Method,
     Name,
+    Points,
     Pruner,
     Several,
+    key,
 )
 from hpo.yaml_files.document import Document
 from hpo.yaml_files.faults import Path
@@ -45,11 +49,9 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import BaseTrial
 
-_BY_LEVELS = Key(only_for=("controlled",))
-_IDENTITY_BY_LEVELS = Key(only_for=("controlled",), needed_by=("controlled",), is_identity=True)
-_IDENTITY = Key(is_identity=True)
-_ARE_PLANNED = dict.fromkeys(("grid", "controlled"), ": its points are planned")
-_COUNTED = dict.fromkeys(_ARE_PLANNED, ": the file decides how many trials there are")
+_CONTROLLED = ("controlled",)
+_PLANNED = dict.fromkeys(PLANNED, ": its points are planned")
+_COUNTED = dict.fromkeys(PLANNED, ": the file decides how many trials there are")
 _NO_BEST = "goes with one direction; several have a front, not a best value."
 
 
@@ -58,144 +60,126 @@ class StudyFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    study: Annotated[Name, Key(option="--name", default="the file's stem")] = Field(
-        default="", description="The study's name in the storage."
+    study: Name = key(
+        "The study's name in the storage.", "", option="--name", default_text="the file's stem"
     )
-    objective: Annotated[Name, Key(option="--objective")] = Field(
-        default=DEFAULT_OBJECTIVE,
-        description="`path.py:function`, any Optuna objective; the path starts at the project "
-        "folder and may not leave it.",
+    objective: Name = key(
+        "`path.py:function`, any Optuna objective; the path starts at the project folder and may "
+        "not leave it.",
+        DEFAULT_OBJECTIVE,
+        option="--objective",
     )
-    search_space: Annotated[
-        Absent[SearchSpace],
-        Key(
-            refused_by={"controlled": ", which has `baseline` and `vary`"},
-            needed_by=("grid",),
-            is_identity=True,
-        ),
-    ] = Field(
-        default=None,
-        description="A name in `search_spaces.yaml`, or a space written here. Without one the "
-        "objective's own `suggest_*` calls decide (not for `grid` and `controlled`).",
+    search_space: Absent[SearchSpace] = key(
+        "A name in `search_spaces.yaml`, or a space written here. Without one the objective's own "
+        "`suggest_*` calls decide (not for `grid` and `controlled`).",
+        refused_by={"controlled": ", which has `baseline` and `vary`"},
+        needed_by=("grid",),
+        is_identity=True,
     )
-    method: Annotated[Method, Key(option="--method", default="required", is_identity=True)] = Field(
-        description="How points are chosen: `grid` and `controlled` plan them, `random` draws "
-        "them, `tpe`, `qmc`, `cmaes`, `gp` and `nsga2` are Optuna's samplers."
+    method: Method = key(
+        "How points are chosen: `grid` and `controlled` plan them, `random` draws them, `tpe`, "
+        "`qmc`, `cmaes`, `gp` and `nsga2` are Optuna's samplers.",
+        ...,
+        is_identity=True,
+        option="--method",
+        default_text="required",
     )
-    direction: Annotated[
-        Absent[Direction],
-        Key(
-            option="--direction",
-            default=f"`maximize` for `{DEFAULT_OBJECTIVE}`; any other objective must say",
-        ),
-    ] = Field(
-        default=None,
-        description="Whether larger values are better, `maximize`, or smaller ones, `minimize`.",
+    direction: Absent[Direction] = key(
+        "Whether larger values are better, `maximize`, or smaller ones, `minimize`.",
+        option="--direction",
+        default_text=f"`maximize` for `{DEFAULT_OBJECTIVE}`; any other objective must say",
     )
-    directions: Annotated[Several[Direction], Key(option="--direction", is_identity=True)] = Field(
-        default=(), description="One direction per value, for several objectives."
+    directions: Several[Direction] = key(
+        "One direction per value, for several objectives.",
+        (),
+        is_identity=True,
+        option="--direction",
     )
-    metrics: Annotated[Several[Name], Key(default="`[accuracy]`", is_identity=True)] = Field(
-        default=(),
-        description="What the objective returns by `hpo.values`, one for each direction; "
-        "`objective.py` has `accuracy`, `parameters` and `seconds`.",
+    metrics: Several[Name] = key(
+        "What the objective returns by `hpo.values`, one for each direction; `objective.py` has "
+        "`accuracy`, `parameters` and `seconds`.",
+        (),
+        is_identity=True,
+        default_text="`[accuracy]`",
     )
-    n_trials: Annotated[
-        Absent[Annotated[int, Field(ge=1, le=MAX_POINTS)]],
-        Key(
-            refused_by=_COUNTED,
-            needed_by=SEARCHES,
-            option="--n-trials",
-            default="required, but not for `grid` and `controlled`, which take none",
-        ),
-    ] = Field(
-        default=None,
-        description="The study's number of trials, over all workers and resumes.",
+    n_trials: Absent[Points] = key(
+        "The study's number of trials, over all workers and resumes.",
+        refused_by=_COUNTED,
+        needed_by=SEARCHES,
+        option="--n-trials",
+        default_text="required, but not for `grid` and `controlled`, which take none",
     )
-    timeout: Absent[Duration] = Field(
-        default=None,
-        description="Stops each `hpo run` after this time: `90s`, `30min`, `1.5h`, `1d` or "
-        "seconds.",
+    timeout: Absent[Duration] = key(
+        "Stops each `hpo run` after this time: `90s`, `30min`, `1.5h`, `1d` or seconds."
     )
-    target: Annotated[Absent[float], Key(one_direction=_NO_BEST)] = Field(
-        default=None, description="Stops the study when a value is at least this good."
+    target: Absent[float] = key(
+        "Stops the study when a value is at least this good.", one_direction=_NO_BEST
     )
-    max_epochs_total: Absent[Annotated[int, Field(ge=1)]] = Field(
-        default=None, description="Starts no trial once this many epochs were trained."
+    max_epochs_total: Absent[Count] = key("Starts no trial once this many epochs were trained.")
+    stop_when_stalled: Absent[Count] = key(
+        "Stops after this many trials without a better value.", one_direction=_NO_BEST
     )
-    stop_when_stalled: Annotated[
-        Absent[Annotated[int, Field(ge=1)]], Key(one_direction=_NO_BEST)
-    ] = Field(default=None, description="Stops after this many trials without a better value.")
-    pruner: Annotated[
-        Pruner,
-        Key(
-            refused_by={"controlled": ": every trial is trained to its end"},
-            one_direction="Optuna's pruners work with one direction only.",
-            is_identity=True,
-            option="--pruner",
-        ),
-    ] = Field(
-        default="none",
-        description="Stops bad trials early: `none`, a name, or `{name: {argument: value}}`, by "
-        "Optuna's names in snake_case.",
+    pruner: Pruner = key(
+        "Stops bad trials early: `none`, a name, or `{name: {argument: value}}`, by Optuna's names "
+        "in snake_case.",
+        "none",
+        refused_by={"controlled": ": every trial is trained to its end"},
+        one_direction="Optuna's pruners work with one direction only.",
+        is_identity=True,
+        option="--pruner",
     )
-    sampler: Annotated[dict[str, Any], Key(refused_by=_ARE_PLANNED, is_identity=True)] = Field(
-        default={}, description="Arguments of the method's Optuna sampler."
+    sampler: dict[str, Any] = key(
+        "Arguments of the method's Optuna sampler.", {}, refused_by=_PLANNED, is_identity=True
     )
-    start_with: Annotated[list[dict[str, Any]], Key(refused_by=_ARE_PLANNED, is_identity=True)] = (
-        Field(
-            default=[],
-            max_length=MAX_POINTS,
-            description="Settings to try first; each is one of the `n_trials`, and the method "
-            "fills in what it leaves open.",
-        )
+    start_with: Annotated[list[dict[str, Any]], Field(max_length=MAX_POINTS)] = key(
+        "Settings to try first; each is one of the `n_trials`, and the method fills in what it "
+        "leaves open.",
+        [],
+        refused_by=_PLANNED,
+        is_identity=True,
     )
-    seed: Annotated[int, _IDENTITY] = Field(
-        default=1, ge=0, le=MAX_SEED, description="All seeds of the study come from it."
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = key(
+        "All seeds of the study come from it.", 1, is_identity=True
     )
-    fixed: Annotated[dict[str, Any], _IDENTITY] = Field(
-        default={}, description="Settings that every trial of the study has."
+    fixed: dict[str, Any] = key("Settings that every trial of the study has.", {}, is_identity=True)
+    baseline: Absent[dict[str, Any]] = key(
+        "The settings that every factor starts from.",
+        only_for=_CONTROLLED,
+        needed_by=_CONTROLLED,
+        is_identity=True,
     )
-    baseline: Annotated[Absent[dict[str, Any]], _IDENTITY_BY_LEVELS] = Field(
-        default=None, description="The settings that every factor starts from."
+    vary: Absent[Annotated[dict[str, Levels], Field(min_length=1)]] = key(
+        "Factor -> its levels beside the baseline: a list of values, or names with the value or "
+        "the settings that each stands for.",
+        only_for=_CONTROLLED,
+        needed_by=_CONTROLLED,
+        is_identity=True,
     )
-    vary: Annotated[
-        Absent[Annotated[dict[str, Levels], Field(min_length=1)]], _IDENTITY_BY_LEVELS
-    ] = Field(
-        default=None,
-        description="Factor -> its levels beside the baseline: a list of values, or names with "
-        "the value or the settings that each stands for.",
+    replicates: Points = key(
+        "How often everything is trained, with seeds `seed`, `seed + 1`, ...",
+        1,
+        only_for=_CONTROLLED,
     )
-    replicates: Annotated[int, _BY_LEVELS] = Field(
-        default=1,
-        ge=1,
-        le=MAX_POINTS,
-        description="How often everything is trained, with seeds `seed`, `seed + 1`, ...",
+    claims: list[ClaimKeys] = key(
+        "Sentences that the report checks against the data.", [], only_for=_CONTROLLED
     )
-    claims: Annotated[list[ClaimKeys], _BY_LEVELS] = Field(
-        default=[], description="Sentences that the report checks against the data."
+    devices: Absent[Name] = key(
+        "Where workers run: `auto`, `cpu`, `cpu*4`, `cuda:0,cuda:1`, `cuda*4`.",
+        default_text="`auto`",
     )
-    devices: Annotated[Absent[Name], Key(default="`auto`")] = Field(
-        default=None,
-        description="Where workers run: `auto`, `cpu`, `cpu*4`, `cuda:0,cuda:1`, `cuda*4`.",
+    threads: Absent[Annotated[int, Field(ge=1, le=1024)]] = key(
+        "Threads of a CPU worker.", default_text="`1`"
     )
-    threads: Annotated[Absent[Annotated[int, Field(ge=1, le=1024)]], Key(default="`1`")] = Field(
-        default=None, description="Threads of a CPU worker."
+    retries: Annotated[int, Field(ge=0, le=100)] = key(
+        "How often a trial whose worker died is tried again.", 2
     )
-    retries: int = Field(
-        default=2, ge=0, le=100, description="How often a trial whose worker died is tried again."
+    max_failures: Absent[Count] = key("Stops the study after this many failed trials.")
+    stop_grace_s: Annotated[float, Field(ge=0)] = key(
+        "Seconds that workers have to stop before they are killed.", 30.0
     )
-    max_failures: Absent[Annotated[int, Field(ge=1)]] = Field(
-        default=None, description="Stops the study after this many failed trials."
-    )
-    stop_grace_s: float = Field(
-        default=30.0, ge=0, description="Seconds that workers have to stop before they are killed."
-    )
-    artifacts: Absent[Name] = Field(
-        default=None, description="The folder for files that trials keep, such as weights."
-    )
-    keep: Literal["all", "best"] = Field(
-        default="all", description="Whose artifacts are kept: of `all` trials or of the `best`."
+    artifacts: Absent[Name] = key("The folder for files that trials keep, such as weights.")
+    keep: Literal["all", "best"] = key(
+        "Whose artifacts are kept: of `all` trials or of the `best`.", "all"
     )
 
     _document: Document | None = PrivateAttr(default=None)
