@@ -101,7 +101,7 @@ def _folder_name(study: str) -> str:
     kept = plain.encode()[:_LONGEST_FOLDER].decode(errors="ignore")
     if kept == study:
         return kept
-    return f"{kept}-{hashlib.sha256(study.encode()).hexdigest()[:8]}"
+    return f"{kept or 'study'}-{hashlib.sha256(study.encode()).hexdigest()[:8]}"
 
 
 def _plain(text: str) -> str:
