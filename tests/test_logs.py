@@ -1,4 +1,4 @@
-"""A worker's log that cannot be opened or written is named once, and the worker goes on."""
+"""Where a worker's log is; one that cannot be written is named, and the worker goes on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hpo.workers.logs import LOG_FOLDER, log_path
 from tests.processes.support import hpo, points, write_project
 
 TALKATIVE = """
@@ -20,6 +21,7 @@ def objective(trial):
         print("y" * 1000, file=sys.stderr)
     return trial.suggest_float("x", 0.0, 1.0)
 """
+WORKER_NAME = "host/cpu#0-aaffe3"
 WORKER = """
 import sys
 from pathlib import Path
@@ -89,3 +91,29 @@ def test_a_run_whose_log_disk_is_full_finishes(folder: Path, full_disk: Path) ->
     assert all("cannot be written: No space left on device." in line for line in said)
     assert len(set(said)) == len(said) <= 2
     assert {row["state"] for row in points(f"sqlite:///{folder}/hpo.db")} == {"DONE"}
+
+
+def folder_of(study: str) -> Path:
+    return log_path(Path("project"), study, WORKER_NAME).parent
+
+
+@pytest.mark.parametrize("study", ["mnist-tpe", "a.b_c", "Ünïcode", "x" * 100])
+def test_a_plain_name_is_the_name_of_the_studys_log_folder(study: str) -> None:
+    assert folder_of(study) == Path("project", LOG_FOLDER, study)
+
+
+@pytest.mark.parametrize(
+    "study",
+    [".", "..", "../..", "/", "/etc/passwd", "a/../../b", ".hidden", "😀", "a b", "é" * 200],
+)
+def test_any_name_logs_in_a_folder_of_its_own_inside_hpo_logs(study: str, tmp_path: Path) -> None:
+    folder = log_path(tmp_path, study, WORKER_NAME).parent
+    assert folder.parent == tmp_path / LOG_FOLDER
+    folder.mkdir(parents=True)
+    assert folder.resolve() == folder
+    assert folder.name[0] not in ".-"
+
+
+def test_names_that_differ_only_where_they_are_replaced_share_no_folder() -> None:
+    names = ["a/b", "a b", "a_b", "a:b", "a//b", ".a_b", "..a_b", "x" * 101, "x" * 102]
+    assert len({folder_of(name) for name in names}) == len(names)

@@ -185,7 +185,7 @@ def test_all_faults_of_a_settings_file_come_at_once_with_their_lines(
         (["--save", "m.pt", "--seeds", "2"], "--save keeps the weights of one run"),
         (["--save", "no/m.pt"], "There is no folder"),
         (["--set", "epochs"], "--set epochs: must be key=value."),
-        (["--set", "hidden_layers=["], "--set hidden_layers=[: is not YAML"),
+        (["--set", "hidden_layers=["], "--set hidden_layers=[: ends too early"),
         (["--device", "gpu"], "must be auto, cpu, cuda, cuda:N or mps, but got 'gpu'"),
         (["--set", "dataset=no.npz"], "no.npz cannot be read"),
         (["--set", "dataset=tiny.npz", "--set", "validation_size=80"], "must be below the 80"),

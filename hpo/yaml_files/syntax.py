@@ -25,7 +25,10 @@ _SAYINGS = (
         "the '{opening}' of this line needs a ',' or its '{0}'{until}.",
         of_beginning=True,
     ),
-    _Saying(r"expected the node content, but found '<stream end>'", "the file ends too early."),
+    _Saying(
+        r"expected the node content, but found '<stream end>'",
+        "ends too early: a value is missing, or something is not closed.",
+    ),
     _Saying(r"expected the node content, but found '(.+)'", "a value is missing before '{0}'."),
     _Saying(
         r"mapping values are not allowed here",
