@@ -28,6 +28,7 @@ ROOMS = (
     ("workers",),
     ("runs",),
     ("train", "reproduction", "init_project", "doctor", "formats", "console", "run_display"),
+    ("api",),
     ("cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
@@ -36,7 +37,7 @@ ASIDE = {"training": LEVEL["yaml_files"], "reporting": LEVEL["plan"]}
 # Who may import them.
 VISITORS = {
     "training": {"train", "reproduction", "workers.warm", "cli"},
-    "reporting": {"stored_record", "publish", "cli"},
+    "reporting": {"stored_record", "publish", "api", "cli"},
 }
 MAX_LINES = 300
 

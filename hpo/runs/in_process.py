@@ -19,12 +19,19 @@ from hpo.runs.endings import Ending, StopReason, ended, stopped, timed_out
 from hpo.runs.supervisor import RunOptions, trial_lost
 from hpo.workers.devices import Slot, thread_environment
 from hpo.workers.leases import STOP, StopTrial
+from hpo.workers.objective_file import Objective
 from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import identify
 from hpo.workers.worker import Job, work
 
 
-def run_here(stored: StoredStudy, slot: Slot, options: RunOptions, on_event: OnEvent) -> Ending:
+def run_here(
+    stored: StoredStudy,
+    slot: Slot,
+    options: RunOptions,
+    on_event: OnEvent,
+    function: Objective | None = None,
+) -> Ending:
     """Work on a study in this process until its points are done or the user stops it.
 
     Args:
@@ -32,6 +39,7 @@ def run_here(stored: StoredStudy, slot: Slot, options: RunOptions, on_event: OnE
         slot: Where its objective computes.
         options: What the worker is told.
         on_event: Told of everything that happens.
+        function: The objective, where no file has it.
     """
     ledger, file = stored.ledger, stored.file
     os.environ.update(thread_environment(file.threads or 1))
@@ -47,6 +55,7 @@ def run_here(stored: StoredStudy, slot: Slot, options: RunOptions, on_event: OnE
         environment={},
         since=since,
         objective_changed=options.objective_changed,
+        function=function,
     )
 
     def send(event: Event) -> None:

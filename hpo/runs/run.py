@@ -16,7 +16,8 @@ from hpo.events import Note, OnEvent, StudyOpened
 from hpo.plan import Plan, make_plan
 from hpo.workers import fork_server
 from hpo.workers.devices import Choice, choose, discover
-from hpo.workers.objective_file import ObjectiveSource, read_objective
+from hpo.workers.objective_file import ObjectiveSource, read_objective, source_text
+from hpo.workers.objective_shape import refuse_other_shapes
 
 if TYPE_CHECKING:
     from hpo.events import Event
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hpo.runs.progress import OwnCounts
     from hpo.runs.result import RunResult
     from hpo.study_files.study_file import StudyFile
+    from hpo.workers.objective_file import Objective
 
 PUBLISH_AFTER_S = 10.0  # drawing takes seconds: shorter runs leave it to `hpo report --publish`
 INTERRUPTED = Interrupted.exit_code
@@ -45,6 +47,7 @@ class RunArgs:
         retry_failed: Whether points that FAILED are free again.
         accept_changed_objective: Whether an edited objective may go on with the study.
         learn_from: URL and name of another study, whose finished trials the sampler learns from.
+        function: The objective itself, where only this process has it; it is run here.
     """
 
     workers: int | None = None
@@ -54,6 +57,12 @@ class RunArgs:
     retry_failed: bool = False
     accept_changed_objective: bool = False
     learn_from: tuple[str, str] | None = None
+    function: Objective | None = None
+
+    @property
+    def is_in_process(self) -> bool:
+        """Whether this process does the work itself."""
+        return self.workers == 0 or self.function is not None
 
 
 def run(file: StudyFile, project: Path, url: str, args: RunArgs, on_event: OnEvent) -> RunResult:
@@ -70,8 +79,7 @@ def run(file: StudyFile, project: Path, url: str, args: RunArgs, on_event: OnEve
         UserError: Something is wrong with the study, its objective, the storage or the devices.
         HpoError: The workers could not work at all.
     """
-    objective = read_objective(file.objective, project)
-    fork_server.start(file, objective)  # first: it takes as long as the imports that follow
+    objective = _read(file, project, args)
     plan = make_plan(file)
     choice = _choose(file, args)
     _check(plan, objective, on_event)
@@ -112,11 +120,10 @@ def resume(name: str, project: Path, url: str, args: RunArgs, on_event: OnEvent)
 
     with opened(url, read_only=False) as storage:
         stored = require_stored(storage, name)
-        objective = read_objective(stored.file.objective, project)
+        objective = _read(stored.file, project, args)
         launched = go_on(
             stored, objective.text, accept_changed_objective=args.accept_changed_objective
         )
-        fork_server.start(stored.file, objective)
         choice = _choose(stored.file, args)
         _check(make_plan(stored.file), objective, on_event)
         return _finish(launched, objective, choice, args, on_event)
@@ -128,22 +135,33 @@ def check(file: StudyFile, project: Path, on_event: OnEvent) -> Plan:
     Raises:
         ObjectiveError: The objective is missing, cannot be imported, or refuses settings.
     """
-    objective = read_objective(file.objective, project)
-    fork_server.start(file, objective)
+    objective = _read(file, project, RunArgs())
     plan = make_plan(file)
     _check(plan, objective, on_event)
     return plan
 
 
+def _read(file: StudyFile, project: Path, args: RunArgs) -> ObjectiveSource:
+    """Read the objective, and let the fork server prepare itself for it while we go on."""
+    if args.function is not None:
+        return ObjectiveSource(project, source_text(args.function), args.function)
+    objective = read_objective(file.objective, project)
+    fork_server.start(file, objective)
+    return objective
+
+
 def _choose(file: StudyFile, args: RunArgs) -> Choice:
     text = args.devices or file.devices or "auto"
-    workers = 1 if args.workers == 0 else args.workers
+    workers = 1 if args.is_in_process else args.workers
     return choose(text, discover(), workers, file.threads or 1)
 
 
 def _check(plan: Plan, objective: ObjectiveSource, on_event: OnEvent) -> None:
     from hpo.runs.checking import check_objective
 
+    if objective.function is not None:
+        refuse_other_shapes(objective.function, plan.study.objective)
+        return
     check_objective(plan, objective, on_wait=lambda: on_event(Note(WAITING)))
 
 
@@ -246,8 +264,8 @@ def _work(
     stored = launched.stored
     timeout_s = stored.file.timeout_s if args.timeout_s is None else args.timeout_s
     options = RunOptions(objective.project, timeout_s, launched.objective_changed)
-    if args.workers == 0:
-        ending = run_here(stored, choice.slots[0], options, on_event)
+    if args.is_in_process:
+        ending = run_here(stored, choice.slots[0], options, on_event, objective.function)
     else:
         ending = Supervisor(stored, choice.slots, options, on_event).run()
     stored.storage.checkpoint()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -56,6 +57,23 @@ def load(
     refuse_other_path(path)
     document = read(path)
     study, faults = read_study(document, overrides, project_folder(path), path.stem, options)
+    if faults or study is None:
+        raise FileFaults(faults)
+    return study
+
+
+def load_mapping(keys: Mapping[str, Any], folder: Path) -> StudyFile:
+    """Read a study from plain data, as its file would hold it.
+
+    Args:
+        keys: The keys of a study file and their values; `study` names it, else it is `study`.
+        folder: The project folder.
+
+    Raises:
+        FileFaults: Everything that is wrong.
+    """
+    document = Document("the study", data=copy.deepcopy(dict(keys)))
+    study, faults = read_study(document, (), folder, "study")
     if faults or study is None:
         raise FileFaults(faults)
     return study

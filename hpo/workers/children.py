@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hpo.errors import HpoError
@@ -43,7 +45,8 @@ def start_child(function: Callable[..., None], *args: Any) -> ForkServerProcess:
     # Not daemonic: a daemonic process may have no children.
     process = CONTEXT.Process(target=_child_main, args=(function, args), daemon=False)
     try:
-        process.start()
+        with _without_main_module():
+            process.start()
     except (EOFError, ConnectionError):
         raise HpoError(
             f"The fork server {how_server_ended(0)} while it prepared what the objective "
@@ -52,6 +55,17 @@ def start_child(function: Callable[..., None], *args: Any) -> ForkServerProcess:
     assert process.pid is not None
     WATCHER.add(process.pid)
     return process
+
+
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Let children not import the script that runs us: it may run us again, unguarded."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def kill_child(process: ForkServerProcess) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -48,10 +49,12 @@ class ObjectiveSource:
     Attributes:
         project: The folder that its path is relative to.
         text: The text of its file.
+        function: The objective itself, where only this process has it.
     """
 
     project: Path
     text: str
+    function: Objective | None = None
 
 
 def locate(reference: str, project: Path) -> tuple[Path, str]:
@@ -91,13 +94,28 @@ def read_objective(reference: str, project: Path) -> ObjectiveSource:
         raise ObjectiveError(f"{path} cannot be read: {error}") from None
 
 
-def load(reference: str, project: Path) -> LoadedObjective:
+def source_text(function: Objective) -> str:
+    """The text of a function, as far as Python can find it: what tells it from another."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return repr(function)
+
+
+def load(reference: str, project: Path, function: Objective | None = None) -> LoadedObjective:
     """Import the objective; the project folder comes first on the import path, then its own.
+
+    Args:
+        reference: `path.py:function`.
+        project: The folder that the path is relative to.
+        function: The objective itself, where no file has it.
 
     Raises:
         ObjectiveError: It is missing, has no such function or one of another shape, or raises or
             runs a study on import.
     """
+    if function is not None:
+        return LoadedObjective(project, function, check=None, prepare=None)
     path, name = locate(reference, project)
     module = _import(path, project)
     function = getattr(module, name, None)

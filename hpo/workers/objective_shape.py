@@ -61,14 +61,33 @@ def no_study_at_import() -> Iterator[None]:
     from optuna.study import Study
 
     def refuse(*args: object, **kwargs: object) -> NoReturn:  # noqa: ARG001
-        raise ObjectiveError(
-            "`study.optimize` would run in every worker that imports this file. "
-            'Put it under `if __name__ == "__main__":`; hpo runs the study itself.'
-        )
+        raise _would_run("study.optimize")
 
     optimize = Study.optimize
     Study.optimize = refuse  # type: ignore[method-assign]
+    _importing.add(1)
     try:
         yield
     finally:
         Study.optimize = optimize  # type: ignore[method-assign]
+        _importing.clear()
+
+
+def refuse_at_import() -> None:
+    """Refuse `hpo.run` in a file that a worker imports.
+
+    Raises:
+        ObjectiveError: One is being imported.
+    """
+    if _importing:
+        raise _would_run("hpo.run")
+
+
+def _would_run(call: str) -> ObjectiveError:
+    return ObjectiveError(
+        f"`{call}` would run in every worker that imports this file. "
+        'Put it under `if __name__ == "__main__":`; hpo runs the study itself.'
+    )
+
+
+_importing: set[int] = set()  # not empty while an objective's file is imported

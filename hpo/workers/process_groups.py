@@ -31,6 +31,9 @@ class Watcher:
         """Start it, or another in its place, and tell it of all groups."""
         if self._process is not None and self._process.poll() is None:
             return
+        if self._process is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
         self._process = subprocess.Popen(  # noqa: S603 (our own program)
             [sys.executable, "-I", "-S", watcher.__file__, f"{MARK}={self._mark}"],
             bufsize=0,

@@ -43,7 +43,7 @@ from hpo.workers.artifacts import ArtifactKeeper
 from hpo.workers.context import DEVICE_VARIABLE
 from hpo.workers.leases import Keeper, Lease, StopTrial
 from hpo.workers.logs import TRIAL_TITLE, log_traceback, write_log
-from hpo.workers.objective_file import LoadedObjective
+from hpo.workers.objective_file import LoadedObjective, Objective
 from hpo.workers.outcomes import evaluate
 from hpo.workers.trial import LeasedStudy, LeasedTrial
 
@@ -66,6 +66,7 @@ class Job:
         since: When the run began, by the database's clock: older requests to stop are not for it.
         log: The file for everything the worker prints; None leaves it on the terminal.
         objective_changed: The text of a changed objective that was accepted, abridged to a hash.
+        function: The objective, where no file has it; such a job cannot be pickled.
     """
 
     url: str
@@ -77,6 +78,7 @@ class Job:
     since: float
     log: Path | None = None
     objective_changed: str | None = None
+    function: Objective | None = None
 
 
 def work(job: Job, send: OnEvent, commands: Connection | None = None) -> None:
@@ -93,7 +95,7 @@ def work(job: Job, send: OnEvent, commands: Connection | None = None) -> None:
     storage = patient(open_storage)(job.url)
     try:
         stored = require_stored(storage, job.study)
-        objective = objective_file.load(stored.file.objective, job.project)
+        objective = objective_file.load(stored.file.objective, job.project, job.function)
         objective_file.prepare(objective, {**stored.file.fixed, **(stored.file.baseline or {})})
         worker = Worker(job, stored, objective, send)
         worker.run(commands)
