@@ -132,13 +132,3 @@ def _print_table(rows: Sequence[Row], title: str) -> None:
     # A pipe has no edge to wrap at.
     width = None if SafeConsole().is_terminal else 10_000
     SafeConsole(soft_wrap=False, width=width).print(rows_table(rows, title))
-
-
-def format_duration(seconds: float) -> str:
-    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -10,8 +10,9 @@ from typing import Any, Protocol, Self
 from rich.live import Live
 from rich.text import Text
 
-from hpo.console import SafeConsole, format_duration, print_json_line, say, shorten, tell
+from hpo.console import SafeConsole, print_json_line, say, shorten, tell
 from hpo.control_characters import visible
+from hpo.durations import format_duration
 from hpo.events import Event, Note, Stopping, StudyOpened, TrialFailed, TrialLost, WorkerLost
 from hpo.runs.progress import RunProgress
 
@@ -203,7 +204,7 @@ def picture(progress: RunProgress) -> Text:
     text.append(f" {ended}/{counts.total}")
     left = progress.seconds_left()
     if left is not None:
-        text.append(f"  about {format_duration(left)} left", style="bright_black")
+        text.append(f"  about {format_duration(round(left))} left", style="bright_black")
     text.append("\n" + progress.line())
     best = progress.standing.winner
     if best is not None:

@@ -16,7 +16,16 @@ import hpo
 ROOT = Path(hpo.__file__).parent
 # Data flows down this list: what stands in a line is imported only by it and by later lines.
 ROOMS = (
-    ("errors", "near_miss", "plain", "ranking", "control_characters", "files", "streams"),
+    (
+        "errors",
+        "near_miss",
+        "plain",
+        "ranking",
+        "control_characters",
+        "durations",
+        "files",
+        "streams",
+    ),
     ("yaml_files",),
     ("spaces", "samplers"),
     ("study_files",),

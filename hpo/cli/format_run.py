@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hpo import console
 from hpo.databases.database_schema import mask_password
+from hpo.durations import format_duration
 
 if TYPE_CHECKING:
     from hpo.runs.result import RunResult
@@ -62,7 +63,7 @@ def say_result(result: RunResult, storage: str | None) -> None:
         _say_failures(result, commands)
         console.say(f"Look at it: {commands.of('show')}")
         return
-    console.say(f"Ended after {console.format_duration(result.elapsed_s)}: {result.reason}.")
+    console.say(f"Ended after {format_duration(result.elapsed_s)}: {result.reason}.")
     if result.best is not None:
         params = ", ".join(f"{k}={console.shorten(v)}" for k, v in result.best_params.items())
         console.say(f"Best: {result.best:.5g} by trial {result.best_trial} with {params}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hpo.console import format_duration
+from hpo.durations import format_duration
 from hpo.reproduction import EpochPair, Verdict, largest_differences
 from hpo.train import evaluated_on
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.errors import MissingPackage, UserError
+from hpo.files import replacing
 from hpo.reporting.records import StudyRecord
 
 if TYPE_CHECKING:
@@ -25,8 +23,11 @@ def write_report(records: Sequence[StudyRecord], path: Path) -> None:
         UserError: The file cannot be written.
     """
     text = report_html(records)
-    with _replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    try:
+        with replacing(path) as aside:
+            aside.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def report_html(records: Sequence[StudyRecord]) -> str:
@@ -113,22 +114,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, (str, int)) else str(value)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Any:
-    """A temporary file beside the path that takes its place at the end."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror}.") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)

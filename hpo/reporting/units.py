@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from hpo.durations import format_duration
 from hpo.reporting.records import StudyRecord
 
 MISSING = "–"
@@ -75,16 +76,10 @@ def significant(value: float, digits: int = 4) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people write them: ``8.3 s``, ``4 min 10 s``, ``2 h 5 min``."""
+    """A duration, or a dash where it is not known."""
     if seconds is None or not math.isfinite(seconds):
         return MISSING
-    if seconds < 99.5:
-        return f"{significant(seconds, 3)} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return format_duration(seconds)
 
 
 def probability(p: float | None) -> str:

@@ -203,7 +203,7 @@ def test_writing_replaces_a_report_and_leaves_nothing_else(tmp_path: Path) -> No
 
 
 def test_a_report_that_cannot_be_written_is_a_users_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Cannot write"):
+    with pytest.raises(UserError, match="cannot be written"):
         write_report([make_search(5)], tmp_path / "missing" / "report.html")
 
 

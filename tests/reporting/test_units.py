@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import math
 
-import pytest
-
 from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.units import (
     MISSING,
@@ -44,20 +42,6 @@ def test_what_is_unknown_is_a_dash() -> None:
 def test_plain_numbers_have_four_significant_digits() -> None:
     assert significant(0.00012345) == "0.0001234"
     assert PLAIN.value(-1234567.0) == "−1.235e+06"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [
-        (0.0123, "0.0123 s"),
-        (8.26, "8.26 s"),
-        (99.6, "1 min 40 s"),
-        (120, "2 min"),
-        (7500, "2 h 5 min"),
-    ],
-)
-def test_durations_are_written_as_people_do(seconds: float, shown: str) -> None:
-    assert duration(seconds) == shown
 
 
 def test_p_values_have_the_digits_that_matter() -> None:
