@@ -45,7 +45,7 @@ LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
 ASIDE = {"training": LEVEL["yaml_files"], "reporting": LEVEL["plan"]}
 # Who may import them.
 VISITORS = {
-    "training": {"train", "reproduction", "workers.warm", "cli"},
+    "training": {"train", "reproduction", "workers.preload", "cli"},
     "reporting": {"stored_record", "publish", "api", "cli"},
 }
 MAX_LINES = 300

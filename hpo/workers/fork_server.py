@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
 
 CONTEXT = multiprocessing.get_context("forkserver")
-VARIABLE = "HPO_WARM"
+VARIABLE = "HPO_PRELOAD"
 # What a terminal, or a machine going down, sends to every process. Only `hpo` itself acts on it.
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_WARM = "hpo.workers.warm"  # not imported here: all of a worker comes with it
+_PRELOAD = "hpo.workers.preload"  # not imported here: all of a worker comes with it
 
 
 @dataclass(frozen=True)
-class Warmth:
-    """What the fork server prepares.
+class Preload:
+    """What the fork server has ready for its children.
 
     Attributes:
         torch: Whether the objective imports torch or the trainer.
@@ -39,31 +39,26 @@ class Warmth:
     trainer: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def text(self) -> str:
-        """As the environment variable holds it."""
-        return json.dumps(asdict(self))
-
 
 def start(file: StudyFile, objective: ObjectiveSource) -> None:
-    """Start the fork server for a study's objective, if none runs yet; it prepares itself alone."""
-    start_fork_server(warmth_of(file, objective.text), file.threads or 1)
+    """Start the fork server for a study's objective, if none runs yet; it preloads meanwhile.
+
+    Args:
+        file: The study.
+        objective: Its objective, which is not run here: its imports say what to preload.
+    """
+    os.environ.update(thread_environment(file.threads or 1))
+    os.environ[VARIABLE] = json.dumps(asdict(_preload_of(file, objective.text)))
+    CONTEXT.set_forkserver_preload([_PRELOAD])
+    ensure_running()
 
 
-def warmth_of(file: StudyFile, objective_text: str) -> Warmth:
-    """What the fork server should have ready for this objective."""
+def _preload_of(file: StudyFile, objective_text: str) -> Preload:
     names = imports_of(objective_text)
     trainer = any(name.startswith("hpo.training") for name in names)
     torch = trainer or any(name.split(".")[0] == "torch" for name in names)
     settings = {**file.fixed, **(file.baseline or {})} if trainer else {}
-    return Warmth(torch, trainer, settings)
-
-
-def start_fork_server(warmth: Warmth, threads: int) -> None:
-    """Start the fork server, if none runs yet; it prepares itself while we go on."""
-    os.environ.update(thread_environment(threads))
-    os.environ[VARIABLE] = warmth.text()
-    CONTEXT.set_forkserver_preload([_WARM])
-    ensure_running()
+    return Preload(torch, trainer, settings)
 
 
 def ensure_running() -> None:

@@ -170,7 +170,7 @@ def prepare(objective: LoadedObjective, settings: Mapping[str, Any]) -> None:
 
 
 def imports_of(text: str) -> set[str]:
-    """Top-level names of the packages that a module's text imports anywhere, found unrun."""
+    """Top-level names of the packages that a module's text imports anywhere; it is not run."""
     try:
         tree = ast.parse(text)
     except SyntaxError:

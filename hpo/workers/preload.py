@@ -1,6 +1,6 @@
 """Imported once by the fork server, so that every worker forked from it starts within milliseconds.
 
-What to prepare comes in an environment variable. Nothing here may start a thread: a multi-threaded
+What to preload comes in an environment variable. Nothing here may start a thread: a multi-threaded
 operation in the server would hang its children. The user's objective is never imported here.
 """
 
@@ -14,20 +14,20 @@ import tempfile
 import hpo.workers.worker  # noqa: F401 (imports Optuna, SQLAlchemy and all of a worker's own modules)
 from hpo.databases.storage import open_storage
 from hpo.errors import HpoError
-from hpo.workers.fork_server import VARIABLE, Warmth
+from hpo.workers.fork_server import VARIABLE, Preload
 
 
-def prepare(warmth: Warmth) -> None:
+def preload(what: Preload) -> None:
     """Import and load; a failure here is left for the worker to meet and report."""
     try:
         _open_a_database()
-        if warmth.torch:
+        if what.torch:
             import torch  # noqa: F401
-        if warmth.trainer:
+        if what.trainer:
+            from hpo.training import trainer
             from hpo.training.settings import MLPSettings
-            from hpo.training.trainer import preload
 
-            preload(MLPSettings.from_mapping(warmth.settings))
+            trainer.preload(MLPSettings.from_mapping(what.settings))
     except HpoError:
         return  # the objective's own check says it better
     except Exception as error:
@@ -42,4 +42,4 @@ def _open_a_database() -> None:
 
 if VARIABLE in os.environ:
     os.setpgid(0, 0)  # so that the watcher can end it
-    prepare(Warmth(**json.loads(os.environ[VARIABLE])))
+    preload(Preload(**json.loads(os.environ[VARIABLE])))
