@@ -20,7 +20,7 @@ WATCH_EVERY_S = 2.0
 
 
 class SafeConsole(Console):
-    """Rich's console, on which what others wrote is shown as text and never does anything."""
+    """Rich's console, which shows the control characters of texts instead of obeying them."""
 
     def __init__(self, *, stderr: bool = False, soft_wrap: bool = True, width: int | None = None):
         super().__init__(
@@ -35,18 +35,18 @@ class SafeConsole(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """All that is printed comes through here; the terminal's own controls are marked."""
+        """Everything that is printed passes through here; rich marks its own control codes."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else visible(text), style, control)
 
 
 def say(text: str = "") -> None:
-    """Print a line of result."""
+    """Print a line of the result."""
     SafeConsole().print(text)
 
 
 def tell(text: str) -> None:
-    """Print a line for people on standard error, so that results can be piped."""
+    """Print a message for people on standard error, so that results can be piped."""
     SafeConsole(stderr=True).print(text)
 
 
@@ -61,7 +61,7 @@ def print_json(data: Any) -> None:
 
 
 def print_json_line(data: Any) -> None:
-    """Print one JSON object on one line, at once."""
+    """Print one JSON object on a line of its own, without delay."""
     print(json_text(data), flush=True)
 
 
@@ -82,12 +82,12 @@ def print_rows(rows: Sequence[Row], style: str, title: str = "") -> None:
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Print named lines, their names aligned."""
+    """Print names with their values, one a line and aligned."""
     SafeConsole(soft_wrap=False).print(facts_grid(facts))
 
 
 def facts_grid(facts: Iterable[tuple[str, str]]) -> Table:
-    """Named lines, their names aligned."""
+    """Names with their values, one a line and aligned."""
     table = Table.grid(padding=(0, 2))
     for name, value in facts:
         table.add_row(Text(name, style="bold"), Text(visible(value)))
@@ -95,7 +95,12 @@ def facts_grid(facts: Iterable[tuple[str, str]]) -> Table:
 
 
 def rows_table(rows: Sequence[Row], title: str = "") -> Table:
-    """Rows of one kind as a table; numbers stand to the right."""
+    """Rows of one kind as a table; numbers are aligned to the right.
+
+    Args:
+        rows: Their keys are the columns; a row may lack some.
+        title: Stands above the table.
+    """
     columns = columns_of(rows)
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for column in columns:
@@ -109,7 +114,7 @@ def rows_table(rows: Sequence[Row], title: str = "") -> Table:
 
 
 def watch(render: Callable[[], RenderableType]) -> None:
-    """Show a picture that is drawn anew every two seconds, until Ctrl-C."""
+    """Show something and draw it again every two seconds, until Ctrl-C."""
     with Live(render(), console=SafeConsole(soft_wrap=False), refresh_per_second=4) as live:
         try:
             while True:

@@ -114,8 +114,10 @@ def test_a_wrong_command_is_answered_in_one_message(
 
 
 def test_debug_shows_the_traceback(project: Path) -> None:
-    done = hpo("--debug", "show", "s", cwd=project)
+    done = hpo("--debug", "show", "s\x1b", cwd=project)
+    assert done.returncode == 2
     assert "Traceback" in done.stderr
+    assert "\x1b" not in done.stderr
 
 
 def test_a_study_is_run_listed_shown_and_deleted(project: Path) -> None:

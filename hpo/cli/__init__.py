@@ -123,9 +123,11 @@ def _show(error: click.ClickException) -> int:
 
 
 def _complain(error: HpoError) -> int:
-    from hpo.console import complain
+    import traceback
+
+    from hpo.console import complain, tell
 
     if DEBUG_VARIABLE in os.environ:
-        raise error
+        tell("".join(traceback.format_exception(error)).rstrip())
     complain(str(error))
     return error.exit_code
