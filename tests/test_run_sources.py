@@ -39,7 +39,7 @@ def test_options_make_the_study_that_a_file_with_these_keys_makes(project: Path)
 
 def test_without_a_name_and_a_method_it_is_the_scripts_name_and_tpe(project: Path) -> None:
     study = quick("n_trials=5", directions=("maximize",))
-    assert (study.study, study.method, study.pruner) == ("objective", "tpe", None)
+    assert (study.study, study.method, study.pruner) == ("objective", "tpe", "none")
 
 
 def test_a_direction_given_twice_makes_two_objectives(project: Path) -> None:

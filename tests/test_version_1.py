@@ -33,10 +33,10 @@ from hpo.study_files.study_file import StudyFile
 DUMP = (Path(__file__).parent / "version_1.sql").read_text()
 SEEDS = [592655746, 1320348624, 387529116, 826533030]
 BOOKS = {
-    2: Book(0, 1, "DONE", seed=SEEDS[0]),
+    2: Book(0, 1, "DONE", closes_point=True, seed=SEEDS[0]),
     3: Book(1, 1, "RELEASED", seed=SEEDS[1]),
-    4: Book(1, 2, "DONE", seed=SEEDS[1]),
-    5: Book(2, 1, "FAILED", seed=SEEDS[2]),
+    4: Book(1, 2, "DONE", closes_point=True, seed=SEEDS[1]),
+    5: Book(2, 1, "FAILED", closes_point=True, seed=SEEDS[2]),
     6: Book(3, 1, "LOST", seed=SEEDS[3]),
     7: Book(3, 2, None, seed=SEEDS[3]),
 }
@@ -111,8 +111,9 @@ def test_it_is_read_as_it_is(old_url: str) -> None:
         assert studies["search"].file.method == record.method == "tpe"
         assert (record.version, record.n_planned) == ("0.1.0", 6)
         assert "def objective" in record.objective
-        assert [trial.point for trial in record.trials] == [None, None, 0, 1, 1, 2, 3, 3]
-        assert record.trials[2].curves is not None
+        assert [trial.point for trial in record.trials] == [0, 1, 1, 2, 3, 3]
+        assert [trial.point for trial in record.warm_starts] == [None, None]
+        assert record.trials[0].curves is not None
         (trial,) = seen(studies["factors"]).trials
         assert (trial.point, trial.replicate, trial.seed, trial.fate) == (0, 0, 1, "DONE")
         assert storage.version == 1
