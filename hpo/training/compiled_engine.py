@@ -13,7 +13,7 @@ from hpo.training.compiled.compiling import Floats
 from hpo.training.compiled.elementwise import ACTIVATION_CODES
 from hpo.training.compiled.head import LOSS_CODES
 from hpo.training.compiled.sparse import MAX_INPUTS, pixel_lists, sparse_images
-from hpo.training.compiled.updates import OPTIMIZER_CODES
+from hpo.training.compiled.updates import OPTIMIZER_CODES, Rule
 from hpo.training.compiled.vector_code import BLOCK_ROWS, LANES
 from hpo.training.data import Dataset, Rows
 from hpo.training.engine import Evaluation
@@ -151,8 +151,8 @@ def _block(network: passes.Network, layer: int) -> Floats:
     return network.weights[at : at + n_rows * width].reshape(n_rows, width)
 
 
-def _rule(settings: MLPSettings, network: passes.Network) -> step.Rule:
-    return step.Rule(
+def _rule(settings: MLPSettings, network: passes.Network) -> Rule:
+    return Rule(
         loss=LOSS_CODES[settings.loss],
         optimizer=OPTIMIZER_CODES[settings.optimizer],
         momentum=settings.momentum,

@@ -27,11 +27,9 @@ def product(
     add_rows(
         out=out,
         out_at=0,
-        out_stride=width,
         n_rows=n_rows,
         start=bias,
         start_at=0,
-        start_stride=0,
         width=width,
         matrix=matrix,
         matrix_at=0,

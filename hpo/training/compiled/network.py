@@ -144,11 +144,9 @@ def _forward_dense(network: Network, layer: int, n_images: int) -> None:
     add_rows(
         out=network.outputs,
         out_at=z_at,
-        out_stride=width,
         n_rows=n_images,
         start=network.weights,
         start_at=weights_at + n_inputs * width,
-        start_stride=0,
         width=width,
         matrix=network.weights,
         matrix_at=weights_at,

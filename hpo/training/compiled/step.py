@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from hpo.training.compiled.compiling import Floats, Indices, kernel
 from hpo.training.compiled.elementwise import multiply, multiply_by_slope
 from hpo.training.compiled.network import Network, forward, loss_and_deltas
 from hpo.training.compiled.sparse import PixelLists, SparseImages, list_by_input, prefetch_images
-from hpo.training.compiled.updates import update
+from hpo.training.compiled.updates import Rule, update
 from hpo.training.compiled.vector_code import LANES, add_listed_rows, add_rows, transpose_block
 
 f32 = np.float32
 # Rows of weights whose gradients are summed, then used up, while they lie in the nearest cache.
 ROWS_AT_ONCE = LANES
-
-
-class Rule(NamedTuple):
-    """What is minimized, and how.
-
-    Attributes:
-        loss: One of ``LOSS_CODES``.
-        optimizer: One of ``OPTIMIZER_CODES``.
-        momentum: Of SGD and RMSprop.
-        weight_decay: L2 penalty.
-        l1: L1 penalty of the weights without the biases.
-        first: Optimizer's state, float32, in the places of the weights.
-        second: The same.
-        gradients: Scratch, float32, ``ROWS_AT_ONCE`` + 1 of the widest rows; the last one holds
-            the sum of the deltas.
-    """
-
-    loss: int
-    optimizer: int
-    momentum: float
-    weight_decay: float
-    l1: float
-    first: Floats
-    second: Floats
-    gradients: Floats
 
 
 @kernel
@@ -61,7 +34,7 @@ def train_epoch(
     Args:
         network: Its weights are changed in place.
         rule: Its state is changed in place.
-        images: Of the training part.
+        images: Of the training split.
         lists: Scratch.
         order: Rows of ``images``, int64.
         batch_size: At most what the buffers were made for.
@@ -125,11 +98,9 @@ def _deltas_of_inputs(network: Network, layer: int, n_images: int) -> None:
     add_rows(
         out=network.deltas,
         out_at=at_below,
-        out_stride=width_below,
         n_rows=n_images,
         start=network.zeros,
         start_at=0,
-        start_stride=0,
         width=width_below,
         matrix=network.transposed,
         matrix_at=network.transposed_at[layer],
@@ -175,11 +146,9 @@ def _gradients_of_rows(
     add_rows(
         out=gradients,
         out_at=0,
-        out_stride=width,
         n_rows=end - row,
         start=network.zeros,
         start_at=0,
-        start_stride=0,
         width=width,
         matrix=network.deltas,
         matrix_at=network.outputs_at[layer],
@@ -231,21 +200,10 @@ def _update_rows(
     n_steps: int,
 ) -> None:
     """The optimizer's step on rows ``row`` to ``end`` of W_l; the l1 penalty spares the bias."""
-    width = network.widths[layer]
-    first = network.weights_at[layer] + row * width
-    last = network.weights_at[layer] + end * width
-    update(
-        rule.optimizer,
-        network.weights[first:last],
-        gradients[: last - first],
-        rule.first[first:last],
-        rule.second[first:last],
-        rate,
-        rule.momentum,
-        rule.weight_decay,
-        rule.l1 if row < network.n_inputs[layer] else 0.0,
-        n_steps,
-    )
+    at, width = network.weights_at[layer], network.widths[layer]
+    l1 = rule.l1 if row < network.n_inputs[layer] else 0.0
+    first, last = at + row * width, at + end * width
+    update(rule, network.weights, gradients, first, last, l1, rate, n_steps)
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from hpo.training.compiled.compiling import Floats, estimating_kernel, kernel
@@ -32,47 +34,71 @@ _BETA2, _BETA2_REST, _ADAM_EPS = f32(ADAM_BETA2), f32(1 - ADAM_BETA2), f32(ADAM_
 _ALPHA, _ALPHA_REST, _RMSPROP_EPS = f32(RMSPROP_ALPHA), f32(1 - RMSPROP_ALPHA), f32(RMSPROP_EPS)
 
 
-@kernel
-def update(
-    kind: int,
-    weights: Floats,
-    gradients: Floats,
-    first: Floats,
-    second: Floats,
-    rate: float,
-    momentum: float,
-    weight_decay: float,
-    l1: float,
-    n_steps: int,
-) -> None:
-    """One step of an optimizer as torch.optim computes it; all arrays have one shape.
+class Rule(NamedTuple):
+    """What is minimized, and how.
 
-    Args:
-        kind: One of ``OPTIMIZER_CODES``.
-        weights: Changed in place.
-        gradients: Of the loss alone; the penalties' are added here.
-        first: State: Adadelta's and RMSprop's mean square, SGD's momentum, Adam's mean.
-        second: State: Adadelta's mean square of steps, RMSprop's momentum, Adam's mean square.
-        rate: Learning rate.
+    Attributes:
+        loss: One of ``LOSS_CODES``.
+        optimizer: One of ``OPTIMIZER_CODES``.
         momentum: Of SGD and RMSprop.
         weight_decay: L2 penalty.
-        l1: L1 penalty.
+        l1: L1 penalty of the weights without the biases.
+        first: State, in the places of the weights, float32: Adadelta's and RMSprop's mean square,
+            SGD's momentum, Adam's mean.
+        second: The same: Adadelta's mean square of steps, RMSprop's momentum, Adam's mean square.
+        gradients: Scratch, float32, ``step.ROWS_AT_ONCE`` + 1 of the widest rows; the last one
+            holds the sum of the deltas.
+    """
+
+    loss: int
+    optimizer: int
+    momentum: float
+    weight_decay: float
+    l1: float
+    first: Floats
+    second: Floats
+    gradients: Floats
+
+
+@kernel
+def update(
+    rule: Rule,
+    weights: Floats,
+    gradients: Floats,
+    start: int,
+    end: int,
+    l1: float,
+    rate: float,
+    n_steps: int,
+) -> None:
+    """One step on ``weights[start:end]``, as torch.optim computes it.
+
+    Args:
+        rule: Its state is changed in place.
+        weights: All of them, flat.
+        gradients: Of these weights by the loss alone; the penalties' are added here.
+        start: The first weight's place.
+        end: The place after the last one.
+        l1: L1 penalty of these weights.
+        rate: Learning rate.
         n_steps: Steps taken, this one included.
     """
-    decoupled = kind == ADAMW
-    if l1 > 0.0 or (weight_decay > 0.0 and not decoupled):
-        _add_penalties(weights, gradients, f32(0.0 if decoupled else weight_decay), f32(l1))
-    if kind == ADADELTA:
-        _adadelta(weights, gradients, first, second, f32(rate))
-    elif kind == SGD:
-        _sgd(weights, gradients, first, f32(rate), f32(momentum))
-    elif kind == RMSPROP:
-        _rmsprop(weights, gradients, first, second, f32(rate), f32(momentum))
+    w, g = weights[start:end], gradients[: end - start]
+    first, second = rule.first[start:end], rule.second[start:end]
+    decay, decoupled = rule.weight_decay, rule.optimizer == ADAMW
+    if l1 > 0.0 or (decay > 0.0 and not decoupled):
+        _add_penalties(w, g, f32(0.0 if decoupled else decay), f32(l1))
+    if rule.optimizer == ADADELTA:
+        _adadelta(w, g, first, second, f32(rate))
+    elif rule.optimizer == SGD:
+        _sgd(w, g, first, f32(rate), f32(rule.momentum))
+    elif rule.optimizer == RMSPROP:
+        _rmsprop(w, g, first, second, f32(rate), f32(rule.momentum))
     else:
-        kept = f32(1.0 - rate * weight_decay) if decoupled else _ONE
+        kept = f32(1.0 - rate * decay) if decoupled else _ONE
         step = f32(rate / (1.0 - ADAM_BETA1**n_steps))
         root = f32(1.0 / np.sqrt(1.0 - ADAM_BETA2**n_steps))
-        _adam(weights, gradients, first, second, kept, step, root)
+        _adam(w, g, first, second, kept, step, root)
 
 
 @kernel

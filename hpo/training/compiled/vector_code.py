@@ -57,6 +57,10 @@ class Code:
             pointer = self.builder.gep(pointer, [offset])
         return pointer
 
+    def rows(self, pointer: Value, numbers: list[Value], stride: Value) -> list[Value]:
+        """Pointers to these rows of a matrix that begins at the pointer."""
+        return [self.moved(pointer, self.builder.mul(number, stride)) for number in numbers]
+
     def element(self, pointer: Value, index: Value) -> Value:
         """The number at ``pointer[index]``."""
         return self.builder.load(self.moved(pointer, index))
@@ -178,33 +182,29 @@ def _compiled(operands: str) -> Callable[[Callable[[Code], None]], Any]:
 
 
 @_compiled(
-    "out out_at out_stride n_rows start start_at start_stride width "
-    "matrix matrix_at factors factors_at row_step term_step n_terms"
+    "out out_at n_rows start start_at width matrix matrix_at "
+    "factors factors_at row_step term_step n_terms"
 )
 def add_rows(code: Code) -> None:
-    """``out[r, :] = start[r, :] + sum over i of factors[r row_step + i term_step] * matrix[i, :]``.
+    """``out[r, :] = start[:] + sum over i of factors[r row_step + i term_step] * matrix[i, :]``.
 
-    Each array begins at its ``..._at``. Row r of ``out`` and ``start`` lies r strides further; r
-    runs to ``n_rows``, rounded up to ``BLOCK_ROWS``. Rows have ``width`` numbers.
+    Each array begins at its ``..._at``; ``start`` and the rows of ``out`` and ``matrix`` have
+    ``width`` numbers. r runs to ``n_rows``, rounded up to ``BLOCK_ROWS``.
     """
     for n_vectors, j in code.column_blocks(_BLOCK_VECTORS):
+        start = code.place("start", code["start_at"], j)
         matrix = code.place("matrix", code["matrix_at"], j)
         with code.loop(_int(0), code["n_rows"], BLOCK_ROWS) as (first, _):
             rows = [code.builder.add(first, _int(r)) for r in range(BLOCK_ROWS)]
-
-            def of_rows(array: str, step: str, *offsets: Value, rows: Value = rows) -> list[Value]:
-                at = code.place(array, code[f"{array}_at"], *offsets)
-                return [code.moved(at, code.builder.mul(row, code[step])) for row in rows]
-
-            factors = of_rows("factors", "row_step")
+            out = code.rows(code.place("out", code["out_at"], j), rows, code["width"])
+            factors = code.rows(code.place("factors", code["factors_at"]), rows, code["row_step"])
 
             def term(i: Value, factors: Value = factors, matrix: Value = matrix) -> Any:
                 at = code.builder.mul(i, code["term_step"])
-                row = code.moved(matrix, code.builder.mul(i, code["width"]))
+                (row,) = code.rows(matrix, [i], code["width"])
                 return [code.element(factor, at) for factor in factors], row
 
-            out, start = of_rows("out", "out_stride", j), of_rows("start", "start_stride", j)
-            code.add_terms(out, start, term, n_vectors, n_chains=1)
+            code.add_terms(out, [start] * BLOCK_ROWS, term, n_vectors, n_chains=1)
 
 
 @_compiled("out out_at start start_at width matrix rows codes first n_terms table")
@@ -233,19 +233,18 @@ def add_listed_rows(code: Code) -> None:
 @_compiled("source source_at source_stride target target_at target_stride")
 def transpose_block(code: Code) -> None:
     """``target[j, i] = source[i, j]`` for 16 rows and columns."""
-    source = code.place("source", code["source_at"])
-    target = code.place("target", code["target_at"])
-    rows = [code.builder.mul(_int(i), code["source_stride"]) for i in range(LANES)]
-    block = [code.load(code.moved(source, row)) for row in rows]
-    lanes = range(LANES)
+    lanes, numbers = range(LANES), [_int(i) for i in range(LANES)]
+    source, target = (code.place(name, code[f"{name}_at"]) for name in ("source", "target"))
+    block = [code.load(row) for row in code.rows(source, numbers, code["source_stride"])]
     for distance in (1, 2, 4, 8):  # exchange what lies off the diagonal of each pair of halves
         low = [lane if not lane & distance else lane - distance + LANES for lane in lanes]
         high = [lane + distance if not lane & distance else lane + LANES for lane in lanes]
         for i in [i for i in lanes if not i & distance]:
             pair = block[i], block[i + distance]
             block[i], block[i + distance] = code.shuffle(*pair, low), code.shuffle(*pair, high)
-    for j, row in enumerate(block):
-        code.store(row, code.moved(target, code.builder.mul(_int(j), code["target_stride"])))
+    columns = code.rows(target, numbers, code["target_stride"])
+    for column, place in zip(block, columns, strict=True):
+        code.store(column, place)
 
 
 @_compiled("array at")
