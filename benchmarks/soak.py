@@ -4,6 +4,10 @@ Ends with an error unless every point has exactly one result. The short form is 
 --kills 20 --restarts 2`. PostgreSQL is a throwaway server; on SQLite nothing restarts.
 
     python -m benchmarks.soak [--storage postgresql|sqlite] [--points 2000] [--kills 200]
+
+With `--attacks` the study's objectives are bad, too, and more than kills happen to it:
+
+    python -m benchmarks.soak --attacks --points 300 --workers 6 [--storage postgresql|sqlite]
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.attacks import Attacks
 from tests.postgres import throwaway_server
 from tests.processes.support import (
     Run,
@@ -41,6 +46,12 @@ def main() -> None:
     started = time.monotonic()
     with _storage(arguments.storage) as (url, restart), tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "project"
+        if arguments.attacks:
+            attacks = Attacks(folder, url, arguments.points, arguments.workers)
+            attacks.run()
+            print(f"{arguments.points} points as planned after {time.monotonic() - started:.0f} s:")
+            print(", ".join(f"{n} {what}" for what, n in attacks.done.most_common()))
+            return
         file = write_project(folder, n_trials=arguments.points, retries=100, fixed=FIXED)
         fire = Fire(arguments.points, arguments.kills, arguments.restarts, restart)
         options = ("--storage", url, "--devices", f"cpu*{arguments.workers}")
@@ -61,6 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--attacks", action="store_true", help="bad objectives and all attacks")
     return parser.parse_args()
 
 
