@@ -14,26 +14,26 @@ from hpo.errors import HpoError, OutputError, ReaderGone
 from hpo.near_miss import near_miss
 from hpo.streams import discard_output, guard_standard_streams
 
-# Command -> the module that holds it, and the line that `hpo --help` shows without importing it.
+# Command -> the line that `hpo --help` shows without importing its module, which has its name.
 _COMMANDS = {
-    "init": ("start", "Write a new project that runs at once."),
-    "run": ("run", "Make or resume the studies of study files, and finish them."),
-    "resume": ("resume", "Go on with a study from its database alone."),
-    "worker": ("worker", "Join a study with this machine's devices."),
-    "stop": ("stop", "Ask the workers of a study to stop."),
-    "plan": ("plan", "Check a study file and print its points; nothing is created."),
-    "devices": ("plan", "Show the device slots this machine has."),
-    "list": ("look", "List the studies of a storage."),
-    "show": ("look", "Show how a study stands."),
-    "trials": ("look", "Print a study's trials."),
-    "best": ("look", "Print the best trial's settings as YAML."),
-    "train": ("train", "Train one MLP, by its defaults, a settings file or a stored trial."),
-    "reproduce": ("train", "Train a stored trial again and compare."),
-    "report": ("report", "Write a report of one study or compare several."),
-    "delete": ("keep", "Remove a study with its points."),
-    "dashboard": ("keep", "Serve optuna-dashboard on the storage, read-only."),
-    "schema": ("start", "Print the JSON Schema of study files, for editors."),
-    "doctor": ("start", "Check everything that a run needs."),
+    "init": "Write a new project that runs at once.",
+    "run": "Make or resume the studies of study files, and finish them.",
+    "resume": "Go on with a study from its database alone.",
+    "worker": "Join a study with this machine's devices.",
+    "stop": "Ask the workers of a study to stop.",
+    "plan": "Check a study file and print its points; nothing is created.",
+    "devices": "Show the device slots this machine has.",
+    "list": "List the studies of a storage.",
+    "show": "Show how a study stands.",
+    "trials": "Print a study's trials.",
+    "best": "Print the best trial's settings as YAML.",
+    "train": "Train one MLP, by its defaults, a settings file or a stored trial.",
+    "reproduce": "Train a stored trial again and compare.",
+    "report": "Write a report of one study or compare several.",
+    "delete": "Remove a study with its points.",
+    "dashboard": "Serve optuna-dashboard on the storage, read-only.",
+    "schema": "Print the JSON Schema of study files, for editors.",
+    "doctor": "Check everything that a run needs.",
 }
 DEBUG_VARIABLE = "HPO_DEBUG"
 
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
         """The command of that name."""
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"hpo.cli.{_COMMANDS[cmd_name][0]}")
+        module = import_module(f"hpo.cli.{cmd_name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+            formatter.write_dl(list(_COMMANDS.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

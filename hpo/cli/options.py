@@ -17,6 +17,8 @@ from hpo.databases.urls import (
 
 if TYPE_CHECKING:
     from hpo.databases.storage import Storage
+    from hpo.ledger.stored_study import StoredStudy
+    from hpo.reporting.analysis import Analysis
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,3 +52,17 @@ def opened(
     from hpo.databases import storage
 
     return storage.opened(storage_url(url), create=create, read_only=read_only)
+
+
+def analyzed(database: Storage, study: str) -> tuple[StoredStudy, Analysis]:
+    """A study of a database, and what its data says.
+
+    Raises:
+        UserError: There is no such study.
+    """
+    from hpo.ledger.stored_study import require_stored
+    from hpo.reporting.analysis import analyze
+    from hpo.stored_record import read_stored
+
+    stored = require_stored(database, study)
+    return stored, analyze(read_stored(stored))

@@ -1,4 +1,4 @@
-"""`hpo plan` and `hpo devices`."""
+"""`hpo plan`."""
 
 from __future__ import annotations
 
@@ -55,28 +55,3 @@ def _sampler(plan: Plan) -> str:
 
     reason = why_stock_tpe(plan.study) if plan.study.method == "tpe" else None
     return "the sampler" if reason is None else f"Optuna's own TPE sampler ({reason})"
-
-
-@click.command("devices")
-@click.option("--devices", "text", default="auto", show_default=True, help="What to choose.")
-@format_option
-def devices_command(text: str, style: str) -> None:
-    """Show the device slots that `hpo run` would use on this machine, and why."""
-    from hpo import console
-    from hpo.workers.devices import choose, discover
-
-    machine = discover()
-    choice = choose(text, machine)
-    names = dict(enumerate(machine.cuda))
-    rows = [
-        {
-            "slot": slot.name,
-            "device": slot.device,
-            "name": names.get(int(slot.device.split(":")[1]), "") if ":" in slot.device else "",
-            **slot.environment,
-        }
-        for slot in choice.slots
-    ]
-    console.print_rows(rows, style)
-    if style == "table":
-        console.say(choice.reason)

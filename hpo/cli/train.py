@@ -1,4 +1,4 @@
-"""`hpo train` and `hpo reproduce`."""
+"""`hpo train`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from hpo.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hpo.reproduction import Original
     from hpo.train import Run, Session
     from hpo.training.settings import MLPSettings
     from hpo.yaml_files.source import Document
 
 
 @dataclass(frozen=True)
-class Wishes:
+class TrainOptions:
     """What the command line asks of the runs, beside their settings."""
 
     device: str
@@ -55,28 +54,22 @@ def train_command(
     **options: Any,
 ) -> int:
     """Train one MLP: by its defaults, a settings file, or a stored trial; print each epoch."""
+    from hpo.cli.format_train import say_interrupted
     from hpo.train import check_target, settings_of
 
-    wishes = Wishes(**options)
-    if wishes.save is not None:
+    asked = TrainOptions(**options)
+    if asked.save is not None:
         if seeds is not None:
             raise UserError("--save keeps the weights of one run: leave --seeds out.")
-        check_target(wishes.save)
+        check_target(asked.save)
     settings = settings_of(_document(file, study, trial, storage), changes, seed)
     planned = [settings.with_seed(settings.seed + i) for i in range(seeds or 1)]
     try:
-        runs = [_train(one, wishes, f"seed {one.seed}  " if seeds else "") for one in planned]
+        runs = [_train(one, asked, f"seed {one.seed}  " if seeds else "") for one in planned]
     except KeyboardInterrupt:
-        return _interrupted()
-    _show(runs, wishes.style, as_many=seeds is not None)
+        return say_interrupted()
+    _show(runs, asked.style, as_many=seeds is not None)
     return 1 if any(run.is_diverged for run in runs) else 0
-
-
-def _interrupted() -> int:
-    from hpo.console import tell
-
-    tell("Interrupted; nothing was saved.")
-    return 130
 
 
 def _document(
@@ -100,31 +93,31 @@ def _document(
     return trial_document(record, find_trial(record, trial))
 
 
-def _train(settings: MLPSettings, wishes: Wishes, prefix: str) -> Run:
+def _train(settings: MLPSettings, asked: TrainOptions, prefix: str) -> Run:
     """One run, told line by line: on standard output, or beside it when that holds data."""
     from hpo import console
-    from hpo.cli import train_words
+    from hpo.cli import format_train
     from hpo.train import choose_device, start
 
-    tell = console.say if wishes.style == "table" else console.tell
-    device, reason = choose_device(wishes.device)
-    session = start(settings, device, dry_run=wishes.dry_run)
-    tell(prefix + train_words.opening(session, reason))
+    tell = console.say if asked.style == "table" else console.tell
+    device, reason = choose_device(asked.device)
+    session = start(settings, device, dry_run=asked.dry_run)
+    tell(prefix + format_train.opening(session, reason))
     _follow(session, lambda line: tell(prefix + line))
-    run = session.end(test=wishes.test)
-    for line in train_words.closing(run):
+    run = session.end(test=asked.test)
+    for line in format_train.closing(run):
         tell(prefix + line)
-    if wishes.save is not None:
-        session.training.save(wishes.save)
-        tell(f"{wishes.save} holds the weights, for torch.load and hpo.training.mlp.MLP.")
+    if asked.save is not None:
+        session.training.save(asked.save)
+        tell(f"{asked.save} holds the weights, for torch.load and hpo.training.mlp.MLP.")
     return run
 
 
 def _follow(session: Session, tell: Callable[[str], None]) -> None:
-    from hpo.cli import train_words
+    from hpo.cli import format_train
 
     for epoch in session:
-        tell(train_words.epoch_line(epoch, session.training.settings))
+        tell(format_train.epoch_line(epoch, session.training.settings))
 
 
 def _show(runs: Sequence[Run], style: str, *, as_many: bool) -> None:
@@ -139,69 +132,3 @@ def _show(runs: Sequence[Run], style: str, *, as_many: bool) -> None:
     elif as_many:
         console.print_rows([run.outcome() for run in runs], "table", "Runs")
         console.print_rows(spread(runs), "table", "Over the seeds")
-
-
-@click.command("reproduce")
-@click.argument("study")
-@click.option("--trial", type=click.IntRange(min=0), help="Which trial; default: the best.")
-@click.option("--device", help="Default: what the trial ran on.")
-@storage_option
-@format_option
-def reproduce_command(
-    study: str, trial: int | None, device: str | None, storage: str | None, style: str
-) -> int:
-    """Train a trial of STUDY again, with its settings and seed, and compare epoch by epoch."""
-    from hpo import console
-    from hpo.cli import train_words
-    from hpo.reproduction import Verdict, judge, pairs
-
-    original = _original(study, trial, storage)
-    tell = console.say if style == "table" else console.tell
-    try:
-        run = _again(original, device, tell)
-    except KeyboardInterrupt:
-        return _interrupted()
-    n_stored = len(original.epochs["epoch"])
-    compared = pairs(original.epochs, run.epochs)
-    verdict = judge(compared, n_stored)
-    if style != "table":
-        console.print_rows([pair.row() for pair in compared], style)
-    elif verdict is not Verdict.IDENTICAL:
-        rows = [pair.difference_row() for pair in compared]
-        console.print_rows(rows, "table", "Differences")
-    for line in train_words.verdict_lines(original, run, compared, verdict):
-        tell(line)
-    return 1 if verdict is Verdict.DIFFERENT else 0
-
-
-def _original(study: str, number: int | None, storage: str | None) -> Original:
-    from hpo.ledger.stored_study import require_stored
-    from hpo.reproduction import original_of
-    from hpo.stored_record import read_stored
-    from hpo.train import find_trial
-
-    with opened(storage) as database:
-        stored = require_stored(database, study)
-        record = read_stored(stored)
-        trial = find_trial(record, number)
-        curves = database.load_curves(stored.plan_id, [trial.number]).get(trial.number, {})
-        return original_of(record, trial, curves)
-
-
-def _again(original: Original, device: str | None, tell: Callable[[str], None]) -> Run:
-    from itertools import islice
-
-    from hpo.cli import train_words
-    from hpo.train import choose_device, settings_of, start
-
-    settings = settings_of(original.document, (), None)
-    chosen, reason = choose_device(device or original.trial.device or "auto")
-    reason = reason if device else "as the trial"
-    session = start(settings, chosen, threads=original.threads)
-    tell(
-        f"trial {original.trial.number} of {original.study}: "
-        + train_words.opening(session, reason)
-    )
-    for epoch in islice(session, len(original.epochs["epoch"])):
-        tell(train_words.epoch_line(epoch, settings))
-    return session.end()

@@ -80,3 +80,11 @@ def _changes(before: Mapping[str, object], now: Mapping[str, object]) -> list[st
         for name, value in now.items()
         if before.get(name) not in (None, "", value)
     ]
+
+
+def say_interrupted() -> int:
+    """Say that Ctrl-C ended the training; the exit code."""
+    from hpo.console import tell
+
+    tell("Interrupted; nothing was saved.")
+    return 130
