@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
@@ -13,14 +13,13 @@ from optuna.trial import TrialState
 from hpo.reporting.analysis import analyze
 from hpo.reporting.design import read_design
 from hpo.reporting.figures import study_figures
+from hpo.reporting.figures.choice import MAX_LINES, with_the_best
 from hpo.reporting.figures.curves import MAX_POINTS, gather_panel
 from hpo.reporting.figures.effects import axis_limit, gather_effects
 from hpo.reporting.figures.search import comparable, gather_lines, plot_comparison
-from hpo.reporting.figures.stock import MAX_LINES, chosen_trials
 from hpo.reporting.figures.style import figure_id, label, log_ticks, spread_indices
 from hpo.reporting.records import StudyRecord
 from hpo.reporting.summary import summarize
-from hpo.reporting.trials import best_trials
 from hpo.reporting.units import PERCENT, PLAIN
 
 from .made_article import make_article
@@ -204,11 +203,11 @@ def test_of_many_trials_the_best_are_always_drawn() -> None:
     record = make_search(900)
     complete = [trial for trial in record.trials if trial.is_complete]
     reported = [trial for trial in record.trials if trial.intermediate]
-    best = best_trials(record)
-    shown = chosen_trials(record, reported, best)
+    analysis = analyze(record)
+    shown = with_the_best(analysis, reported)
     assert len(shown) == MAX_LINES
-    assert best[0] in shown
-    assert chosen_trials(record, complete[:5], best) == complete[:5]
+    assert analysis.best[0] in shown
+    assert with_the_best(analysis, complete[:5]) == complete[:5]
 
 
 def test_studies_of_one_metric_and_direction_are_compared() -> None:
@@ -239,6 +238,7 @@ def test_thinned_indices_keep_both_ends(n: int, limit: int) -> None:
 
 
 @given(st.floats(1e-9, 1e9), st.floats(1.01, 1e9))
+@example(62.0, 162.0)
 def test_logarithmic_axes_have_ticks_within_their_range_or_around_it(
     low: float, ratio: float
 ) -> None:

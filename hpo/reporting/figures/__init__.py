@@ -48,28 +48,23 @@ def _controlled_figures(analysis: Analysis, with_replicates: bool) -> dict[str, 
 
 
 def _search_figures(analysis: Analysis) -> dict[str, go.Figure]:
-    from hpo.reporting.figures import search, stock
+    from hpo.reporting.figures import importances, parallel, points, search
     from hpo.reporting.figures.style import figure_id
 
-    record, best = analysis.record, analysis.best
-    if not best:
-        return (
-            {"intermediate": search.plot_intermediate(analysis)}
-            if search.has_intermediate(record)
-            else {}
-        )
+    has_one, has_best = len(analysis.record.directions) == 1, bool(analysis.best)
     figures: dict[str, go.Figure | None] = {}
-    if len(record.directions) == 1:
-        figures["history"] = stock.plot_history(record)
-    else:
-        for pair, figure in stock.plot_pareto_fronts(record).items():
+    if has_best and has_one:
+        figures["history"] = points.plot_history(analysis)
+    if has_best and not has_one:
+        for pair, figure in points.plot_fronts(analysis).items():
             figures[f"pareto-{pair}"] = figure
-    if search.has_intermediate(record):
+    if search.has_intermediate(analysis.record):
         figures["intermediate"] = search.plot_intermediate(analysis)
-    figures["importances"] = stock.plot_importances(record)
-    figures["parallel"] = stock.plot_parallel(record, best)
-    if len(record.directions) == 1:
-        for name, figure in stock.plot_slices(record).items():
+    if has_best:
+        figures["importances"] = importances.plot_importances(analysis)
+        figures["parallel"] = parallel.plot_parallel(analysis)
+    if has_best and has_one:
+        for name, figure in points.plot_slices(analysis).items():
             figures[figure_id("slice", name)] = figure
     return {name: figure for name, figure in figures.items() if figure is not None}
 

@@ -1,4 +1,4 @@
-"""Figures that optuna.visualization does not have: values by step, workers, studies compared."""
+"""Figures of a search's course: values by step, when trials ran, several studies compared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hpo.reporting.analysis import Analysis
-from hpo.reporting.figures.stock import chosen_trials
+from hpo.reporting.figures.choice import with_the_best
 from hpo.reporting.figures.style import (
     BLUE,
     ENDING_COLORS,
@@ -58,7 +58,7 @@ def plot_intermediate(analysis: Analysis) -> go.Figure:
     """Reported values over steps: finished, pruned and running trials, and the best one."""
     record, unit, best = analysis.record, analysis.units[0], analysis.best
     reported = [trial for trial in record.trials if trial.intermediate]
-    shown = chosen_trials(record, reported, best)
+    shown = with_the_best(analysis, reported)
     opacity = 0.75 if len(shown) < 100 else 0.4
     figure = new_figure(height=420, hovermode="closest")
     figure.update_xaxes(title={"text": "step (epochs completed)"})

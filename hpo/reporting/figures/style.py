@@ -141,7 +141,10 @@ def log_ticks(low: float, high: float) -> dict[str, Any]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = (1, 2, 5) if high / low < 300 else (1,)
     every = 1 + (len(decades) - 1) // 8
-    ticks = [step * 10.0**decade for decade in decades[::every] for step in steps]
+    around = [step * 10.0**decade for decade in decades[::every] for step in steps]
+    first = max((at for at, tick in enumerate(around) if tick <= low), default=0)
+    last = min((at for at, tick in enumerate(around) if tick >= high), default=len(around))
+    ticks = around[first : last + 1]
     return {"type": "log", "tickvals": ticks, "ticktext": [_power_text(tick) for tick in ticks]}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hpo.reporting.analysis import Analysis
 from hpo.reporting.design import Run
-from hpo.reporting.figures.stock import MAX_LINES, MAX_MARKERS
+from hpo.reporting.figures.choice import MAX_LINES, MAX_MARKERS
 from hpo.reporting.records import StudyRecord, TrialRecord
 from hpo.reporting.summary import LevelSummary, Summary
 from hpo.reporting.trials import ENDING_WORDS, Failure
