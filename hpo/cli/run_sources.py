@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hpo.errors import FileFaults, UserError
+from hpo.errors import UserError
 
 if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
@@ -107,10 +107,7 @@ def quick_study(
     document.places = {(key,): Place(option, 0) for key, option in OPTIONS.items()}
     put_options(document, _keys(**quick))
     stem = Path(quick["objective"].rpartition(":")[0]).stem or "study"
-    study, faults = read_study(document, changes, project, stem, options)
-    if faults or study is None:
-        raise FileFaults(faults)
-    return study
+    return read_study(document, changes, project, stem, options)
 
 
 def _keys(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from hpo.study_files.other_paths import refuse_other_path
 from hpo.study_files.study_file import KEYS, StudyFile
 from hpo.yaml_files.faults import Faulty, Finding, findings_of, shown
 from hpo.yaml_files.faults import Path as DataPath
+from hpo.yaml_files.python_data import document_of
 from hpo.yaml_files.source import Document, read
 
 SPACES = "search_spaces.yaml"
@@ -56,10 +56,7 @@ def load(
     """
     refuse_other_path(path)
     document = read(path)
-    study, faults = read_study(document, overrides, project_folder(path), path.stem, options)
-    if faults or study is None:
-        raise FileFaults(faults)
-    return study
+    return read_study(document, overrides, project_folder(path), path.stem, options)
 
 
 def load_mapping(keys: Mapping[str, Any], folder: Path) -> StudyFile:
@@ -72,11 +69,7 @@ def load_mapping(keys: Mapping[str, Any], folder: Path) -> StudyFile:
     Raises:
         FileFaults: Everything that is wrong.
     """
-    document = Document("the study", data=copy.deepcopy(dict(keys)))
-    study, faults = read_study(document, (), folder, "study")
-    if faults or study is None:
-        raise FileFaults(faults)
-    return study
+    return read_study(document_of("the study", keys), (), folder, "study")
 
 
 def read_study(
@@ -85,8 +78,8 @@ def read_study(
     folder: Path,
     stem: str,
     options: Mapping[str, Any] | None = None,
-) -> tuple[StudyFile | None, list[Fault]]:
-    """Resolve a study file.
+) -> StudyFile:
+    """Read a study from a document.
 
     Args:
         document: The file's plain data; a file that is no YAML has faults and no data.
@@ -95,11 +88,11 @@ def read_study(
         stem: The study's name where the file gives none.
         options: Values of keys that have an option of their own, by key.
 
-    Returns:
-        The study, or None, and every fault in the order of the files.
+    Raises:
+        FileFaults: Everything that is wrong, in the order of the files.
     """
     if not document.data and document.faults:
-        return None, document.faults
+        raise FileFaults(document.faults)
     overrides.apply(document, changes)
     overrides.put_options(document, options or {})
     reading = _Reading(document, folder, stem)
@@ -107,8 +100,8 @@ def read_study(
     faults = list(dict.fromkeys(reading.faults()))
     faults.sort(key=lambda fault: (fault.file != document.file, fault.file, fault.line))
     if faults or study is None:
-        return None, faults
-    return study.read_from(document, reading.spaces), faults
+        raise FileFaults(faults)
+    return study.read_from(document, reading.spaces)
 
 
 class _Reading:
