@@ -134,7 +134,9 @@ def resume(
     """
     from hpo.runs.run import RunArgs
     from hpo.runs.run import resume as resume_study
+    from hpo.workers.objective_shape import refuse_at_import
 
+    refuse_at_import()
     args = RunArgs(
         workers=workers,
         devices=devices,
