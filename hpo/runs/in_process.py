@@ -67,8 +67,7 @@ def run_here(
         try:
             with WATCHER.adopting():
                 work(job, send, commands)
-        except KeyboardInterrupt:
-            asked.append(Ending(StopReason.INTERRUPTED, "interrupted"))
+        except StopTrial:
             reap_worker(ledger, job.worker.name, "interrupted", file.retries, is_loss=False)
     stop = ledger.stop_requested(since)
     if not asked and stop is not None:

@@ -140,6 +140,30 @@ def test_ctrl_c_in_this_process_gives_the_point_back(
         assert_stopped_with_all_points(run, sqlite_url, 2)
 
 
+def test_ctrl_c_twice_in_this_process_ends_an_objective_that_prepares_itself(
+    folder: Path, sqlite_url: str
+) -> None:
+    slow = """
+import time
+from pathlib import Path
+
+def prepare(settings):
+    Path(__file__).with_name("preparing").touch()
+    time.sleep(600)
+
+def objective(trial):
+    return 1.0
+"""
+    file = write_project(folder, slow, n_trials=2, search_space=None)
+    with running(folder, "run", file, "--storage", sqlite_url, "--workers", "0") as run:
+        wait_until((folder / "preparing").exists)
+        for _ in range(2):
+            kill(run.pid, signal.SIGINT)
+            time.sleep(0.5)  # signals that come at once are one
+        assert run.end() == 130
+        assert "Traceback" not in run.errors
+
+
 def test_the_message_after_an_interruption_says_how_to_go_on(folder: Path, sqlite_url: str) -> None:
     file = write_project(folder, n_trials=200, fixed=LONG)
     ran = hpo(folder, "run", file, "--storage", sqlite_url, "--timeout", "1s")
