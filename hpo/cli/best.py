@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file.")
 @storage_option
 def best_command(study: str, output: Path | None, storage: str | None) -> None:
-    """Print the settings of STUDY's best trial as YAML, which `hpo train` reads."""
+    """Print the settings of STUDY's best trial as YAML; `hpo train` reads those of its trainer."""
     from hpo import console
 
     with opened(storage) as database:
