@@ -21,9 +21,8 @@ from hpo.workers.devices import thread_environment
 from hpo.yaml_files.source import Document, Place, parse_value
 
 if TYPE_CHECKING:
-    from hpo.reporting.records import StudyRecord, TrialRecord
     from hpo.training.engine import Evaluation
-    from hpo.training.trainer import Curves, EpochMetrics, Training
+    from hpo.training.trainer import EpochMetrics, Training, TrainingCurves
 
 AUTO = "auto"
 _DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
@@ -31,7 +30,7 @@ _DEVICES = (AUTO, "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainedRun:
     """One training run that has ended.
 
     Attributes:
@@ -49,7 +48,7 @@ class Run:
     device: str
     engine: str
     n_parameters: int
-    curves: Curves
+    curves: TrainingCurves
     run_time_s: float
     is_diverged: bool
     test: Evaluation | None = None
@@ -110,6 +109,11 @@ def evaluated_on(settings: MLPSettings) -> str:
 def settings_of(document: Document, changes: Sequence[str], seed: int | None) -> MLPSettings:
     """The settings of a document, changed by ``--set`` and ``--seed``.
 
+    Args:
+        document: Its data are changed, too.
+        changes: Texts of the form ``key=value``.
+        seed: None keeps the document's.
+
     Raises:
         FileFaults: Everything that is wrong with the document or the changes, with its places.
     """
@@ -135,48 +139,6 @@ def _change(document: Document, text: str) -> None:
         document.put((key.strip(),), parse_value(value), place)
     except ValueError as error:
         raise UserError(f"{place.file}: {error}") from None
-
-
-def trial_document(record: StudyRecord, trial: TrialRecord) -> Document:
-    """The settings a stored trial was trained with.
-
-    Raises:
-        UserError: It was not trained by the MLP trainer.
-    """
-    place = f"study {record.name!r}, trial {trial.number}"
-    if not trial.settings:
-        raise UserError(
-            f"{place}: it keeps no settings of the MLP trainer, so it cannot be trained here. "
-            "Only trials of the objective that hpo ships do."
-        )
-    return Document(place, data=dict(trial.settings))
-
-
-def find_trial(record: StudyRecord, number: int | None) -> TrialRecord:
-    """The trial of that number; None stands for the best one.
-
-    Raises:
-        UserError: There is no such trial, or no single best one.
-    """
-    from hpo.reporting.trials import best_trials
-
-    if number is not None:
-        found = next((trial for trial in record.all_trials if trial.number == number), None)
-        if found is None:
-            n = len(record.all_trials)
-            has = f"trials 0 to {n - 1}" if n else "no trials"
-            raise UserError(f"The study {record.name!r} has {has}, but got --trial {number}.")
-        return found
-    best = best_trials(record)
-    if not best:
-        raise UserError(f"The study {record.name!r} has no finished trial yet.")
-    if len(best) > 1:
-        numbers = ", ".join(str(trial.number) for trial in best)
-        raise UserError(
-            f"The study {record.name!r} has {len(best)} best trials. "
-            f"Choose one with --trial: {numbers}."
-        )
-    return best[0]
 
 
 def choose_device(text: str) -> tuple[str, str]:
@@ -222,7 +184,7 @@ class Session:
                 self._is_diverged = True
                 return
 
-    def end(self, *, test: bool = False) -> Run:
+    def end(self, *, test: bool = False) -> TrainedRun:
         """The run as it stands.
 
         Args:
@@ -230,7 +192,7 @@ class Session:
         """
         run_time_s = round(time.monotonic() - self._started, 4)
         training = self.training
-        return Run(
+        return TrainedRun(
             training.settings,
             self.device,
             training.engine,
@@ -246,6 +208,12 @@ def start(
     settings: MLPSettings, device: str, *, threads: int = 1, dry_run: bool = False
 ) -> Session:
     """Make a model, ready to train.
+
+    Args:
+        settings: What to train.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        threads: Of torch, on a CPU.
+        dry_run: Train one batch of one epoch.
 
     Raises:
         DataError: The data set cannot be had.
@@ -274,7 +242,7 @@ def check_target(path: Path) -> None:
         raise UserError(f"{path} cannot be saved: the folder {folder} cannot be written.")
 
 
-def spread(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def spread(runs: Sequence[TrainedRun]) -> list[dict[str, Any]]:
     """Mean and spread over the seeds of all runs that did not diverge, a row a measure."""
     rows = [run.outcome() for run in runs if not run.is_diverged]
     names = [name for name in (rows[0] if rows else ()) if name not in ("seed", "is_diverged")]

@@ -11,7 +11,7 @@ from hpo.train import evaluated_on
 
 if TYPE_CHECKING:
     from hpo.reproduction import Original
-    from hpo.train import Run, Session
+    from hpo.train import Session, TrainedRun
     from hpo.training.settings import MLPSettings
     from hpo.training.trainer import EpochMetrics
 
@@ -37,7 +37,7 @@ def epoch_line(epoch: EpochMetrics, settings: MLPSettings) -> str:
     )
 
 
-def closing(run: Run) -> list[str]:
+def closing(run: TrainedRun) -> list[str]:
     """How a run ended."""
     epochs = run.curves["epochs"]
     lines = []
@@ -50,7 +50,7 @@ def closing(run: Run) -> list[str]:
 
 
 def verdict_lines(
-    original: Original, run: Run, compared: Sequence[EpochPair], verdict: Verdict
+    original: Original, run: TrainedRun, compared: Sequence[EpochPair], verdict: Verdict
 ) -> list[str]:
     """The verdict with its reason, and what differs around the run where the numbers do."""
     n_stored = len(original.epochs["epoch"])
@@ -65,7 +65,7 @@ def verdict_lines(
     return lines + circumstances(original, run)
 
 
-def circumstances(original: Original, run: Run) -> list[str]:
+def circumstances(original: Original, run: TrainedRun) -> list[str]:
     """What was another when the trial was made: engine, device, versions."""
     from hpo.runs.launch import environment
 

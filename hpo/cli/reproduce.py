@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hpo.reproduction import Original
-    from hpo.train import Run
+    from hpo.train import TrainedRun
 
 
 @click.command("reproduce")
@@ -50,9 +50,8 @@ def reproduce_command(
 
 def _original(study: str, number: int | None, storage: str | None) -> Original:
     from hpo.ledger.stored_study import require_stored
-    from hpo.reproduction import original_of
+    from hpo.reproduction import find_trial, original_of
     from hpo.stored_record import read_stored
-    from hpo.train import find_trial
 
     with opened(storage) as database:
         stored = require_stored(database, study)
@@ -62,7 +61,7 @@ def _original(study: str, number: int | None, storage: str | None) -> Original:
         return original_of(record, trial, curves)
 
 
-def _again(original: Original, device: str | None, tell: Callable[[str], None]) -> Run:
+def _again(original: Original, device: str | None, tell: Callable[[str], None]) -> TrainedRun:
     from itertools import islice
 
     from hpo.cli import format_train

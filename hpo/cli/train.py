@@ -14,7 +14,7 @@ from hpo.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hpo.train import Run, Session
+    from hpo.train import Session, TrainedRun
     from hpo.training.settings import MLPSettings
     from hpo.yaml_files.source import Document
 
@@ -76,7 +76,7 @@ def _document(
     file: Path | None, study: str | None, trial: int | None, storage: str | None
 ) -> Document:
     """Where the settings come from, as plain data with places."""
-    from hpo.train import find_trial, trial_document
+    from hpo.reproduction import find_trial, trial_document
     from hpo.yaml_files.source import Document, read
 
     if file is not None and study is not None:
@@ -93,7 +93,7 @@ def _document(
     return trial_document(record, find_trial(record, trial))
 
 
-def _train(settings: MLPSettings, asked: TrainOptions, prefix: str) -> Run:
+def _train(settings: MLPSettings, asked: TrainOptions, prefix: str) -> TrainedRun:
     """One run, told line by line: on standard output, or beside it when that holds data."""
     from hpo import console
     from hpo.cli import format_train
@@ -120,7 +120,7 @@ def _follow(session: Session, tell: Callable[[str], None]) -> None:
         tell(format_train.epoch_line(epoch, session.training.settings))
 
 
-def _show(runs: Sequence[Run], style: str, *, as_many: bool) -> None:
+def _show(runs: Sequence[TrainedRun], style: str, *, as_many: bool) -> None:
     from hpo import console
     from hpo.train import spread
 

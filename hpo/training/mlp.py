@@ -66,6 +66,11 @@ def initial_model(settings: MLPSettings, n_inputs: int, n_classes: int) -> MLP:
 
     The weights are the second draw after seeding, as in the article's program, which builds its
     model twice. Torch's global generator is left as it was.
+
+    Args:
+        settings: Hidden layers, their activations and dropouts, and the seed.
+        n_inputs: Values in one image.
+        n_classes: Number of classes.
     """
     arguments = (settings.hidden_layers, settings.activations, settings.dropouts)
     with torch.random.fork_rng(devices=[]):

@@ -227,6 +227,10 @@ def _read_verified(folder: Path, raw: RawFiles) -> dict[str, bytes]:
 def read_file(path: Path, digest: str) -> bytes:
     """A file's content, from the file itself or from its gzipped twin.
 
+    Args:
+        path: Of the file; its twin's ends in ``.gz``.
+        digest: SHA-256 of the content in hexadecimal.
+
     Raises:
         DataError: It is missing, unreadable, or not the one with this SHA-256.
     """

@@ -51,7 +51,7 @@ class EpochMetrics:
         return math.isfinite(self.train_loss) and math.isfinite(self.evaluation_loss)
 
 
-class Curves(TypedDict):
+class TrainingCurves(TypedDict):
     """Both series of a run, as plain data.
 
     Attributes:
@@ -84,7 +84,7 @@ class Training(Iterator[EpochMetrics]):
         dry_run: bool,
     ) -> None:
         self.settings, self.threads, self.dry_run = settings, threads, dry_run
-        self.curves: Curves = {
+        self.curves: TrainingCurves = {
             "batches": {"samples": [], "train_loss": []},
             "epochs": {field.name: [] for field in fields(EpochMetrics)},
         }

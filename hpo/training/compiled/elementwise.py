@@ -59,7 +59,12 @@ def tanh32(x: np.float32) -> np.float32:
 
 @kernel
 def activate(values: Floats, kind: int) -> None:
-    """Replace pre-activations by activations. Comparisons are written so that NaN passes."""
+    """Replace pre-activations by activations. Comparisons are written so that NaN passes.
+
+    Args:
+        values: Changed in place.
+        kind: One of ``ACTIVATION_CODES``.
+    """
     if kind == RELU:
         for i in range(values.shape[0]):
             values[i] = f32(0.0) if values[i] < f32(0.0) else values[i]
@@ -121,6 +126,11 @@ def draw_mask(mask: Floats, probability: float, key: int) -> None:
     """Fill with 0 (with this probability) or 1 / (1 - probability); the same for the same key.
 
     Number i is a hash of (key, i), two rounds of Wellons' "lowbias32": it runs on vectors.
+
+    Args:
+        mask: Filled.
+        probability: Of dropping a unit.
+        key: Not negative; decides the mask.
     """
     limit = np.uint32(probability * 4294967296.0)
     scale = f32(1.0 / (1.0 - probability))
@@ -139,6 +149,11 @@ def _mix(x: np.uint32) -> np.uint32:
 
 @kernel
 def multiply(values: Floats, factors: Floats) -> None:
-    """``values *= factors``."""
+    """``values *= factors``.
+
+    Args:
+        values: Changed in place.
+        factors: Of the same shape.
+    """
     for i in range(values.shape[0]):
         values[i] *= factors[i]

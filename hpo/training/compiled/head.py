@@ -27,6 +27,13 @@ def loss_and_gradient(
     nll   L = -log p_label            dL/ds = p - y
     mse   L = sum (log p - y)^2 / C   dL/ds = u - p sum(u),      u = 2 (log p - y) / C
     brier L = sum (p - y)^2 / C       dL/ds = p (u - sum(u p)),  u = 2 (p - y) / C
+
+    Args:
+        scores: Changed in place; those behind ``n_classes`` stay.
+        n_classes: How many of them count.
+        label: The image's class.
+        kind: One of ``LOSS_CODES``.
+        weight: Of this image in the batch's mean.
     """
     if kind == NLL:
         return _nll(scores, n_classes, label, weight)
@@ -74,7 +81,12 @@ def _highest(scores: Floats, n_classes: int) -> np.float32:
 
 @kernel
 def likeliest(scores: npt.NDArray[np.float32], n_classes: int) -> int:
-    """The first class with the highest score."""
+    """The first class with the highest score.
+
+    Args:
+        scores: Of one image, ``n_classes`` or more.
+        n_classes: How many of them count.
+    """
     best = 0
     for c in range(1, n_classes):
         if scores[c] > scores[best]:

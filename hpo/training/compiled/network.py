@@ -74,7 +74,15 @@ class Network(NamedTuple):
 def evaluate(
     network: Network, loss: int, images: SparseImages, rows: Indices, batch_size: int
 ) -> tuple[float, int]:
-    """Sum of the losses, and how many images are classified rightly."""
+    """Sum of the losses, and how many images are classified correctly.
+
+    Args:
+        network: Its weights are left alone.
+        loss: One of ``LOSS_CODES``.
+        images: Of one split.
+        rows: Which of them.
+        batch_size: At most what the buffers were made for.
+    """
     last = network.widths.shape[0] - 1
     width, at = network.widths[last], network.outputs_at[last]
     total, n_right = 0.0, 0
@@ -92,7 +100,15 @@ def evaluate(
 def forward(
     network: Network, images: SparseImages, batch: Indices, mask_key: int, is_training: bool
 ) -> None:
-    """Fill ``outputs``: activations of the hidden layers, scores of the last."""
+    """Fill ``outputs``: activations of the hidden layers, scores of the last.
+
+    Args:
+        network: Its ``outputs`` and ``masks`` are filled.
+        images: Of one split.
+        batch: Rows of them.
+        mask_key: Decides the dropout masks.
+        is_training: Whether units are dropped.
+    """
     n_images = batch.shape[0]
     _forward_images(network, images, batch)
     for layer in range(network.widths.shape[0]):
@@ -160,7 +176,14 @@ def _forward_dense(network: Network, layer: int, n_images: int) -> None:
 
 @kernel
 def loss_and_deltas(network: Network, loss: int, images: SparseImages, batch: Indices) -> float:
-    """Sum of the batch's losses; D_L = gradient of their mean by the scores."""
+    """Sum of the batch's losses; D_L = gradient of their mean by the scores.
+
+    Args:
+        network: Its ``deltas`` of the last layer are filled from its ``outputs``.
+        loss: One of ``LOSS_CODES``.
+        images: Of one split.
+        batch: Rows of them, as in the forward pass.
+    """
     last = network.widths.shape[0] - 1
     width, at = network.widths[last], network.outputs_at[last]
     total, weight = 0.0, f32(1.0 / batch.shape[0])

@@ -112,7 +112,13 @@ def _list_nonzero(
 
 
 def pixel_lists(images: SparseImages, n_inputs: int, batch_size: int) -> PixelLists:
-    """Scratch for the densest batch there can be."""
+    """Scratch for the densest batch there can be.
+
+    Args:
+        images: Of the split that batches are taken from.
+        n_inputs: Values in one image.
+        batch_size: The largest batch.
+    """
     longest = np.sort(np.diff(images.starts))[-batch_size:].sum()
     return PixelLists(
         np.zeros(n_inputs + 1, np.uint32),
@@ -124,7 +130,13 @@ def pixel_lists(images: SparseImages, n_inputs: int, batch_size: int) -> PixelLi
 
 @kernel
 def list_by_input(images: SparseImages, batch: Indices, lists: PixelLists) -> None:
-    """Turn a batch's lists of inputs into each input's list of images; a counting sort."""
+    """Turn a batch's lists of inputs into each input's list of images; a counting sort.
+
+    Args:
+        images: Of one split.
+        batch: Rows of them.
+        lists: Filled.
+    """
     ends = lists.ends
     ends[:] = 0
     for image in batch:
@@ -149,7 +161,12 @@ def list_by_input(images: SparseImages, batch: Indices, lists: PixelLists) -> No
 
 @kernel
 def prefetch_images(images: SparseImages, batch: Indices) -> None:
-    """Bring a batch's lists into the cache: a shuffled epoch reads them from all over memory."""
+    """Bring a batch's lists into the cache: a shuffled epoch reads them from all over memory.
+
+    Args:
+        images: Of one split.
+        batch: Rows of them; may be empty.
+    """
     for image in batch:
         _prefetch(images.inputs, images.starts[image], images.starts[image + 1])
         _prefetch(images.codes, images.starts[image], images.starts[image + 1])

@@ -208,7 +208,14 @@ def _update_rows(
 
 @kernel
 def copy_transposed(network: Network, layer: int, row: int, end: int) -> None:
-    """Columns ``row`` to ``end`` of W_l^T, from at most ``ROWS_AT_ONCE`` rows of W_l."""
+    """Copy some rows of W_l to the columns of W_l^T.
+
+    Args:
+        network: Its ``transposed`` is changed.
+        layer: l, above 0.
+        row: The first row.
+        end: The row after the last one, at most ``ROWS_AT_ONCE`` further.
+    """
     width, width_below = network.widths[layer], network.widths[layer - 1]
     weights_at = network.weights_at[layer] + row * width
     transposed_at = network.transposed_at[layer] + row
@@ -231,7 +238,13 @@ def copy_transposed(network: Network, layer: int, row: int, end: int) -> None:
 
 @kernel
 def add_to_row_sum(network: Network, row: int, end: int) -> None:
-    """Add rows ``row`` to ``end`` of W_1 to ``row_sum``."""
+    """Add some rows of W_1 to ``row_sum``.
+
+    Args:
+        network: Its ``row_sum`` is changed.
+        row: The first row.
+        end: The row after the last one.
+    """
     width = network.widths[0]
     for k in range(row, end):
         weights = network.weights[k * width : (k + 1) * width]
