@@ -20,9 +20,9 @@ from hpo.study_files.reading import load
 from hpo.workers import fork_server
 from hpo.workers.children import call_in_child
 from hpo.workers.devices import Slot
+from hpo.workers.job import Job
 from hpo.workers.objective_file import read_objective
 from hpo.workers.processes import identify, start_worker
-from hpo.workers.worker import Job
 
 ROOT = Path(__file__).parent.parent
 N_RUNS = 15
@@ -61,6 +61,7 @@ def worker_starts(folder: Path) -> list[float]:
         job = Job(
             url=storage.url,
             study=stored.name,
+            plan_id=stored.plan_id,
             project=ROOT,
             worker=identify(slot),
             device="cpu",

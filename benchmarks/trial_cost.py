@@ -32,7 +32,8 @@ from hpo.runs.launch import launch
 from hpo.study_files.components import make_sampler
 from hpo.study_files.reading import load
 from hpo.study_files.study_file import StudyFile
-from hpo.workers.worker import Job, work
+from hpo.workers.job import Job
+from hpo.workers.worker import work
 
 N_TEMPLATES = 10  # real trials, of which the stored ones are copies
 BLOCK = 20
@@ -117,9 +118,9 @@ def _work(url: str, folder: Path, n_trials: int) -> Costs:
     ends: list[float] = []
     with _opened(url) as storage:
         since = _clock(storage)
-        job = Job(
-            url, "cost", folder, WorkerIdentity(f"w{time.time()}", "h", "m"), "cpu", {}, since
-        )
+        plan_id = require_stored(storage, "cost").plan_id
+        worker = WorkerIdentity(f"w{time.time()}", "h", "m")
+        job = Job(url, "cost", plan_id, folder, worker, "cpu", {}, since)
 
         def send(event: Event) -> None:
             if isinstance(event, TrialFinished):
@@ -215,12 +216,16 @@ _CHILDREN = {
 
 
 def _copy_points(database: Path, stored: int) -> None:
-    """Close the points of the copied trials."""
+    """Close the points of the copied trials, and keep their books."""
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         connection.execute(
             "UPDATE hpo_points SET state = 'DONE', attempt = 1, trial_number = number "
             "WHERE number < ?",
             (max(stored, N_TEMPLATES),),
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO hpo_trials (plan_id, point, attempt, number, fate) "
+            "SELECT plan_id, number, attempt, number, state FROM hpo_points WHERE state = 'DONE'"
         )
 
 

@@ -3,6 +3,7 @@
 HpoError                     1   the study is incomplete, a trial failed for good
 ├── OutputError              1   standard output is closed or full
 │   └── ReaderGone         141   nobody reads it any more: nothing is said
+├── StudyGone                1   the study was deleted while it ran
 ├── UserError                2   wrong usage: the message alone is shown, never a traceback
 │   ├── FileFaults           2   every fault of a study file or search space, with its lines
 │   ├── SettingsFaults       2   every fault of a training run's settings, with its keys
@@ -34,6 +35,10 @@ class ReaderGone(OutputError):
     """Standard output that nobody reads any more, as after ``| head``; nothing is said of it."""
 
     exit_code = 141  # what a shell shows of a program that SIGPIPE has ended
+
+
+class StudyGone(HpoError):
+    """A study that was deleted while workers were at work on it, or is about to be."""
 
 
 class UserError(HpoError):

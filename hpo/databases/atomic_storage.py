@@ -25,6 +25,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import scoped_session, sessionmaker
 
+from hpo.databases import deletion
 from hpo.databases.database_schema import has_current_schema
 from hpo.databases.lean_storage import LeanStorage
 from hpo.errors import StorageError
@@ -88,6 +89,17 @@ class AtomicStorage(LeanStorage):
         """Change a trial's state, with the statements given to `alongside`."""
         with self.state_change():
             return super().set_trial_state_values(trial_id, state, values)
+
+    def delete_study(self, study_id: int) -> None:
+        """Delete a study whole, with what is ours of it.
+
+        Optuna's own method takes it for deleted when its rows changed at that moment.
+
+        Raises:
+            UserError: Workers are at work on it.
+        """
+        with self.state_change(), self.engine.begin() as connection:
+            deletion.delete_study(connection, study_id)
 
     def check_trial_is_updatable(self, trial_id: int, trial_state: TrialState) -> None:
         """Refuse to change a finished trial.

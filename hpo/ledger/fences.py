@@ -12,9 +12,9 @@ from typing import Any
 
 from optuna.storages._rdb import models  # the schema itself: a result and its point are one write
 from optuna.trial import TrialState
-from sqlalchemy import Connection, RowMapping, Update, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Update, insert, select, update
 
-from hpo.databases.tables import CURVES, POINTS, TRIALS, DatabaseClock
+from hpo.databases.tables import CURVES, PLAN_ID, POINTS, TRIALS, DatabaseClock
 from hpo.ledger.points import DONE, FAILED, FREE, LEASED, Claim, Outcome, WorkerIdentity
 
 LEASE_S = 60.0
@@ -70,6 +70,19 @@ def write_attributes(connection: Connection, trial_id: int, attributes: Mapping[
     connection.execute(table.insert(), rows)
 
 
+def has_plan(study_id: int) -> ColumnElement[bool]:
+    """Whether a study is there and is one of ours.
+
+    A study that another tool deleted leaves its plan behind, and SQLite may give its id to a new
+    one, which has no attribute of a plan.
+    """
+    attribute = models.StudyUserAttributeModel.__table__
+    named = select(attribute.c.study_id).where(
+        attribute.c.study_id == study_id, attribute.c.key == PLAN_ID
+    )
+    return named.exists()
+
+
 def end_book(plan_id: str, point: int, attempt: int, fate: str) -> Update:
     """An UPDATE of the books that writes how the trial of a claim ended."""
     return (
@@ -82,7 +95,7 @@ def end_book(plan_id: str, point: int, attempt: int, fate: str) -> Update:
 class Lease:
     """Leases a FREE point, and keeps the books of its new trial."""
 
-    def __init__(self, row: RowMapping, worker: WorkerIdentity) -> None:
+    def __init__(self, row: RowMapping, worker: WorkerIdentity, study_id: int) -> None:
         self._row, self._worker = row, worker
         self._statement = (
             update(POINTS)
@@ -91,6 +104,7 @@ class Lease:
                 POINTS.c.number == row["number"],
                 POINTS.c.state == FREE,
                 POINTS.c.attempt == row["attempt"],
+                has_plan(study_id),
             )
             .values(
                 state=LEASED,

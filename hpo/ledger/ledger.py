@@ -7,6 +7,7 @@ leaves either both or neither.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,18 @@ from sqlalchemy import RowMapping, Update, func, insert, select, update
 from hpo.databases import version_1
 from hpo.databases.atomic_storage import patient
 from hpo.databases.tables import PLANS, POINTS, TRIALS, DatabaseClock
-from hpo.ledger.fences import LEASE_S, Close, Fail, Lease, LeaseLost, PointTaken, end_book, held
+from hpo.errors import StudyGone
+from hpo.ledger.fences import (
+    LEASE_S,
+    Close,
+    Fail,
+    Lease,
+    LeaseLost,
+    PointTaken,
+    end_book,
+    has_plan,
+    held,
+)
 from hpo.ledger.points import (
     DONE,
     FAILED,
@@ -43,6 +55,7 @@ if TYPE_CHECKING:
     from hpo.plan import Point
 
 RENEWAL_S = 20.0
+DELETE = "hpo delete --force"  # the reason of a request to stop that deleting makes
 NOBODY: dict[str, None] = {"worker": None, "host": None, "machine": None, "lease_until": None}
 
 
@@ -78,14 +91,18 @@ class Ledger:
             worker: Who asks.
             distributions: Of the parameters that points hold, as far as they are known.
             attributes: User attributes of the new trial, beside the point's own.
+
+        Raises:
+            StudyGone: The study was deleted.
         """
         while (row := self._first_free()) is not None:
             template = template_of(row, distributions, {**attributes, "worker": worker.name})
-            lease = Lease(row, worker)
+            lease = Lease(row, worker, self.study_id)
             try:
                 with self.storage.backend.alongside(lease, created=lease.book):
                     trial_id = self.storage.optuna.create_new_trial(self.study_id, template)
             except PointTaken:
+                self.require_study()  # or its points would be found anew for ever
                 continue
             return claim_of(row, worker, trial_id)
         return None
@@ -233,12 +250,31 @@ class Ledger:
 
     @patient
     def stop_requested(self, since: float) -> str | None:
-        """The reason of a stop requested at or after `since` (the database's clock), or None."""
-        query = select(PLANS.c.stop_reason).where(
-            PLANS.c.plan_id == self.plan_id, PLANS.c.stop_at >= since
+        """The reason of a stop requested at or after `since` (the database's clock), or None.
+
+        Raises:
+            StudyGone: The study was deleted, or is about to be.
+        """
+        query = select(PLANS.c.stop_at, PLANS.c.stop_reason).where(
+            PLANS.c.plan_id == self.plan_id, has_plan(self.study_id)
         )
         with self.storage.engine.connect() as connection:
-            return connection.execute(query).scalar_one_or_none()
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise StudyGone(f"The study was deleted from {self.storage.name} while it ran.")
+        if row.stop_at is None or row.stop_at < since:
+            return None
+        if row.stop_reason == DELETE:
+            raise StudyGone(f"The study is being deleted from {self.storage.name}: {DELETE}.")
+        return str(row.stop_reason)
+
+    def require_study(self) -> None:
+        """Return while the study and its plan are there.
+
+        Raises:
+            StudyGone: They were deleted.
+        """
+        self.stop_requested(since=math.inf)
 
     @patient
     def _first_free(self) -> RowMapping | None:

@@ -13,13 +13,12 @@ from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models  # who has a plan stands beside what the plan is
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, select
 
 from hpo.databases import version_1
 from hpo.databases.atomic_storage import patient
 from hpo.databases.database_schema import schema_version
-from hpo.databases.tables import METHOD, OF_A_PLAN, PLAN_ID, STUDIES, VERSION
+from hpo.databases.tables import METHOD, PLAN_ID, STUDIES, VERSION
 from hpo.study_files.study_file import StudyFile
 
 
@@ -91,18 +90,6 @@ def file_of(study: optuna.Study) -> StudyFile | None:
     study_id = study._study_id  # noqa: SLF001
     source = find_sources(backend.engine, {study_id: study.user_attrs}).get(study_id)
     return None if source is None else StudyFile.model_validate(source.file)
-
-
-def forget_plans_without_study(connection: Connection) -> None:
-    """Remove what studies left behind that another tool deleted."""
-    attribute = models.StudyUserAttributeModel
-    query = select(attribute.study_id, attribute.value_json).where(attribute.key == PLAN_ID)
-    named = {row.study_id: json.loads(row.value_json) for row in connection.execute(query)}
-    stored = connection.execute(select(STUDIES.c.plan_id, STUDIES.c.study_id)).all()
-    for plan_id, study_id in stored:
-        if study_id not in named and plan_id not in named.values():
-            for table in OF_A_PLAN:
-                connection.execute(delete(table).where(table.c.plan_id == plan_id))
 
 
 def _rows(

@@ -10,15 +10,16 @@ from functools import cached_property
 import optuna
 from optuna.storages._rdb import models  # a study and its plan are one write
 from optuna.study import StudyDirection
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from hpo.databases import deletion
 from hpo.databases.storage import Storage
-from hpo.databases.tables import OF_A_PLAN, PLANS, POINTS, STUDIES, DatabaseClock
+from hpo.databases.tables import PLANS, POINTS, STUDIES
 from hpo.errors import UserError
 from hpo.ledger.ledger import Ledger
-from hpo.ledger.points import LEASED, rows_of
-from hpo.ledger.sources import Source, find_sources, forget_plans_without_study
+from hpo.ledger.points import rows_of
+from hpo.ledger.sources import Source, find_sources
 from hpo.near_miss import near_miss
 from hpo.plan import Point
 from hpo.study_files.study_file import StudyFile
@@ -141,8 +142,10 @@ def create_stored(
     """
     try:
         with storage.write() as connection:
-            forget_plans_without_study(connection)  # SQLite gives their studies' ids again
-            connection.execute(insert(models.StudyModel).values(study_name=name))
+            deletion.forget_plans_without_study(connection)
+            own = {"study_name": name, "study_id": deletion.next_study_id(connection)}
+            known = {key: value for key, value in own.items() if value is not None}
+            connection.execute(insert(models.StudyModel).values(known))
             study_id = connection.scalar(
                 select(models.StudyModel.study_id).where(models.StudyModel.study_name == name)
             )
@@ -169,36 +172,21 @@ def create_stored(
     return True
 
 
-def delete_stored(study: StoredStudy) -> None:
-    """Remove a study, its points and its curves.
+def delete_stored(study: StoredStudy, *, force: bool = False) -> None:
+    """Remove a study, its points, its books and its curves in one transaction.
+
+    Args:
+        study: The study.
+        force: Whether to do so under workers that are at work, too.
 
     Raises:
-        UserError: A worker holds a lease on one of its points.
+        UserError: Workers are at work on it.
     """
-    if study.is_ours:
-        _refuse_live_leases(study)
-    study.storage.optuna.delete_study(study.study_id)
-    if study.is_ours:
-        with study.storage.write() as connection:
-            for table in OF_A_PLAN:
-                connection.execute(delete(table).where(table.c.plan_id == study.plan_id))
+    with study.storage.write() as connection:
+        deletion.delete_study(connection, study.study_id, force=force)
 
 
 def live_hosts(storage: Storage, plan_id: str | None = None) -> dict[str, str]:
-    """Machines that hold a lease which has not run out: machine -> the host's name."""
-    query = select(POINTS.c.machine, POINTS.c.host).where(
-        POINTS.c.state == LEASED, POINTS.c.lease_until >= DatabaseClock()
-    )
-    if plan_id is not None:
-        query = query.where(POINTS.c.plan_id == plan_id)
+    """Machines with workers at work on a plan, or on any: machine -> the host's name."""
     with storage.engine.connect() as connection:
-        return {row.machine: row.host for row in connection.execute(query)}
-
-
-def _refuse_live_leases(study: StoredStudy) -> None:
-    hosts = live_hosts(study.storage, study.plan_id)
-    if hosts:
-        raise UserError(
-            f"Workers on {', '.join(sorted(hosts.values()))} are at work on {study.name!r}. "
-            f"Stop them first: hpo stop {study.name}"
-        )
+        return deletion.hosts_at_work(connection, plan_id)

@@ -18,11 +18,12 @@ from hpo.ledger.stored_study import StoredStudy
 from hpo.runs.endings import Ending, StopReason, ended, stopped, timed_out
 from hpo.runs.supervisor import RunOptions, trial_lost
 from hpo.workers.devices import Slot, thread_environment
+from hpo.workers.job import Job
 from hpo.workers.leases import STOP, StopTrial
 from hpo.workers.objective_file import Objective
 from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import identify
-from hpo.workers.worker import Job, work
+from hpo.workers.worker import work
 
 
 def run_here(
@@ -49,6 +50,7 @@ def run_here(
     job = Job(
         url=stored.storage.url,
         study=stored.name,
+        plan_id=stored.plan_id,
         project=options.project,
         worker=identify(slot),
         device=slot.device,

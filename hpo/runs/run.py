@@ -257,6 +257,7 @@ def _work(
     Raises:
         HpoError: They could not work at all.
     """
+    from hpo.ledger.presence import noticing_deletion
     from hpo.runs.endings import StopReason
     from hpo.runs.in_process import run_here
     from hpo.runs.supervisor import RunOptions, Supervisor
@@ -264,10 +265,11 @@ def _work(
     stored = launched.stored
     timeout_s = stored.file.timeout_s if args.timeout_s is None else args.timeout_s
     options = RunOptions(objective.project, timeout_s, launched.objective_changed)
-    if args.is_in_process:
-        ending = run_here(stored, choice.slots[0], options, on_event, objective.function)
-    else:
-        ending = Supervisor(stored, choice.slots, options, on_event).run()
+    with noticing_deletion(stored.ledger):
+        if args.is_in_process:
+            ending = run_here(stored, choice.slots[0], options, on_event, objective.function)
+        else:
+            ending = Supervisor(stored, choice.slots, options, on_event).run()
     stored.storage.checkpoint()
     if ending.why is StopReason.ERROR:
         raise HpoError(ending.reason)

@@ -12,6 +12,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from hpo.errors import StudyGone
 from hpo.events import (
     OnEvent,
     Stopping,
@@ -28,17 +29,18 @@ from hpo.events import (
     WorkerLost,
     WorkerUp,
 )
+from hpo.ledger import presence
 from hpo.ledger.points import FAILED, Reaped
 from hpo.ledger.reaper import reap_expired, reap_worker
 from hpo.ledger.stored_study import StoredStudy
 from hpo.runs.endings import Ending, StopReason, ended, stopped, timed_out
 from hpo.runs.signals import SignalNotes, noting_signals
 from hpo.workers.devices import Slot
+from hpo.workers.job import Job
 from hpo.workers.leases import STOP
 from hpo.workers.logs import log_path
 from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import WorkerProcess, identify, start_worker
-from hpo.workers.worker import Job
 
 TICK_S = 0.2
 REAP_EVERY_S = 5.0
@@ -124,7 +126,11 @@ class Supervisor:
             self._stop_all(*timed_out(timeout_s))
         elif now >= self._next_look:
             self._next_look = now + LOOK_FOR_STOP_EVERY_S
-            asked = self._ledger.stop_requested(self._since)
+            try:
+                asked = self._ledger.stop_requested(self._since)
+            except StudyGone as gone:
+                self._stop_all(StopReason.ERROR, str(gone))
+                return
             if asked is not None:
                 self._stop_all(*stopped(asked))
 
@@ -156,6 +162,7 @@ class Supervisor:
         job = Job(
             url=self._stored.storage.url,
             study=self._stored.name,
+            plan_id=self._stored.plan_id,
             project=self._options.project,
             worker=identity,
             device=slot.seen_as,
@@ -230,6 +237,7 @@ class Supervisor:
         why = worker.how_it_ended()
         is_loss = self._stop is None and not worker.has_lost_its_server
         reaped = reap_worker(self._ledger, worker.name, why, self._file.retries, is_loss=is_loss)
+        presence.leave(self._ledger, worker.name)
         if self._stop is None:
             self._losses[worker.slot] = self._losses.get(worker.slot, 0) + 1
             self._first_failure = self._first_failure or why

@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+from hpo.errors import StudyGone
+from hpo.ledger import presence
 from hpo.ledger.fences import LeaseLost
 from hpo.ledger.ledger import RENEWAL_S, Ledger
-from hpo.ledger.points import Claim
+from hpo.ledger.points import Claim, WorkerIdentity
 
 POLL_S = 1.0
 ORPHAN_S = 0.5  # how long a worker lives on without its parent, to hear of it at a report
@@ -52,10 +54,13 @@ class Lease:
 
 
 class Keeper(threading.Thread):
-    """Renews the lease of the worker's trial, and listens to its parent and to `hpo stop`.
+    """Renews the lease of the worker's trial and the worker's own sign of life, and listens.
+
+    It listens to the worker's parent, to `hpo stop` and to a study that is deleted.
 
     Args:
         ledger: The study's points.
+        worker: Who is kept alive.
         lease: Shared with the trial.
         since: Requests to stop that are older, by the database's clock, are not for this worker.
         commands: The pipe from the parent; its end means that the parent is gone. None in-process.
@@ -65,15 +70,17 @@ class Keeper(threading.Thread):
     def __init__(
         self,
         ledger: Ledger,
+        worker: WorkerIdentity,
         lease: Lease,
         since: float,
         commands: Connection | None,
         abandon: Callable[[], None],
     ) -> None:
         super().__init__(name="hpo-keeper", daemon=True)
-        self._ledger, self._lease, self._since = ledger, lease, since
+        self._ledger, self._worker = ledger, worker
+        self._lease, self._since = lease, since
         self._commands, self._abandon = commands, abandon
-        self._renewed = time.monotonic()
+        self._renewed = self._seen = time.monotonic()
         self._orphaned_at: float | None = None
         self._closing = threading.Event()
 
@@ -94,7 +101,10 @@ class Keeper(threading.Thread):
             self._listen()
             try:
                 self._look_for_stop()
+                self._stay()
                 self._renew()
+            except StudyGone as gone:
+                self._lease.stop_reason = str(gone)
             except Exception as error:  # the trial goes on: its lease may still be good
                 _logger.warning("The lease could not be renewed: %s", error)
             if self._orphaned_at and time.monotonic() > self._orphaned_at + ORPHAN_S:
@@ -114,6 +124,11 @@ class Keeper(threading.Thread):
     def _look_for_stop(self) -> None:
         if self._lease.stop_reason is None:
             self._lease.stop_reason = self._ledger.stop_requested(self._since)
+
+    def _stay(self) -> None:
+        if time.monotonic() >= self._seen + RENEWAL_S:
+            presence.stay(self._ledger, self._worker)
+            self._seen = time.monotonic()
 
     def _renew(self) -> None:
         claim = self._lease.claim

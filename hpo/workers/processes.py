@@ -28,8 +28,9 @@ from hpo.workers.children import (
 )
 from hpo.workers.devices import Slot
 from hpo.workers.fork_server import CONTEXT
+from hpo.workers.job import Job
 from hpo.workers.logs import redirect_output
-from hpo.workers.worker import Job, work
+from hpo.workers.worker import work
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess

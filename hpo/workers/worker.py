@@ -9,10 +9,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -20,6 +17,7 @@ from optuna.trial import BaseTrial, TrialState
 
 from hpo.databases.atomic_storage import is_outage, patient
 from hpo.databases.storage import open_storage
+from hpo.errors import StudyGone
 from hpo.events import (
     OnEvent,
     StepReported,
@@ -30,10 +28,11 @@ from hpo.events import (
     TrialStarted,
     WorkerUp,
 )
+from hpo.ledger import presence
 from hpo.ledger.fences import AlreadyClaimed, LeaseLost
-from hpo.ledger.points import Claim, Outcome, WorkerIdentity
+from hpo.ledger.points import Claim, Outcome
 from hpo.ledger.reaper import reap_worker
-from hpo.ledger.stored_study import StoredStudy, require_stored
+from hpo.ledger.stored_study import StoredStudy, find_stored
 from hpo.plain import describe, plain_data
 from hpo.plan import sampler_seed
 from hpo.samplers.tpe import Histories
@@ -41,44 +40,16 @@ from hpo.study_files.components import make_pruner, make_sampler
 from hpo.workers import limits, objective_file
 from hpo.workers.artifacts import ArtifactKeeper
 from hpo.workers.context import DEVICE_VARIABLE
+from hpo.workers.job import Job
 from hpo.workers.leases import Keeper, Lease, StopTrial
 from hpo.workers.logs import TRIAL_TITLE, log_traceback, write_log
-from hpo.workers.objective_file import LoadedObjective, Objective
+from hpo.workers.objective_file import LoadedObjective
 from hpo.workers.outcomes import evaluate
 from hpo.workers.trial import LeasedStudy, LeasedTrial
 
 IDLE_S = 0.3
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a worker is told when it starts; it can be pickled.
-
-    Attributes:
-        url: The storage.
-        study: The study's name.
-        project: The folder that objective paths are relative to.
-        worker: Who the worker is.
-        device: What `hpo.device()` answers.
-        environment: Variables set before the objective is imported, e.g. the visible GPU.
-        since: When the run began, by the database's clock: older requests to stop are not for it.
-        log: The file for everything the worker prints; None leaves it on the terminal.
-        objective_changed: The text of a changed objective that was accepted, abridged to a hash.
-        function: The objective, where no file has it; such a job cannot be pickled.
-    """
-
-    url: str
-    study: str
-    project: Path
-    worker: WorkerIdentity
-    device: str
-    environment: Mapping[str, str]
-    since: float
-    log: Path | None = None
-    objective_changed: str | None = None
-    function: Objective | None = None
 
 
 def work(job: Job, send: OnEvent, commands: Connection | None = None) -> None:
@@ -88,17 +59,22 @@ def work(job: Job, send: OnEvent, commands: Connection | None = None) -> None:
         job: What to work on.
         send: Told of every event.
         commands: The pipe from the parent; its end means that the parent is gone.
+
+    Raises:
+        StudyGone: The study was deleted.
     """
     os.environ.update(job.environment)
     os.environ[DEVICE_VARIABLE] = job.device
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = patient(open_storage)(job.url)
     try:
-        stored = require_stored(storage, job.study)
-        objective = objective_file.load(stored.file.objective, job.project, job.function)
-        objective_file.prepare(objective, {**stored.file.fixed, **(stored.file.baseline or {})})
-        worker = Worker(job, stored, objective, send)
-        worker.run(commands)
+        stored = find_stored(storage, job.study)
+        if stored is None or stored.plan_id != job.plan_id:
+            raise StudyGone(f"The study was deleted from {storage.name} while it ran.")
+        with presence.present(stored.ledger, job.worker):
+            objective = objective_file.load(stored.file.objective, job.project, job.function)
+            objective_file.prepare(objective, {**stored.file.fixed, **(stored.file.baseline or {})})
+            Worker(job, stored, objective, send).run(commands)
     finally:
         storage.close()
 
@@ -119,8 +95,10 @@ class Worker:
 
     def run(self, commands: Connection | None) -> None:
         """Work until nothing is free, then wait while other workers hold points."""
+        presence.stay(self._ledger, self._job.worker)  # importing may have taken long
         keeper = Keeper(
             self._ledger,
+            self._job.worker,
             self._lease,
             self._job.since,
             commands,
@@ -293,4 +271,5 @@ class Worker:
     def _abandon(self) -> None:
         """End this process: the parent is gone and the objective does not listen."""
         self._give_back("the process that started its worker is gone")
+        presence.leave(self._ledger, self._job.worker.name)
         os.killpg(0, signal.SIGKILL)  # and what the objective has started

@@ -11,7 +11,8 @@ from hpo.events import Event
 from hpo.ledger.points import WorkerIdentity
 from hpo.study_files.reading import load
 from hpo.workers.context import DEVICE_VARIABLE
-from hpo.workers.worker import Job, work
+from hpo.workers.job import Job
+from hpo.workers.worker import work
 from tests.processes.support import (
     STEADY,
     assert_exact,
@@ -132,6 +133,7 @@ def test_a_worker_that_comes_after_a_request_to_stop_claims_nothing(
     storage.close()
     identity = WorkerIdentity("here/cpu#0/1", "here", "this-kernel")
     events: list[Event] = []
-    work(Job(sqlite_url, "s", folder, identity, "cpu", {}, since), events.append)
+    job = Job(sqlite_url, "s", study.plan_id, folder, identity, "cpu", {}, since)
+    work(job, events.append)
     assert [event.name for event in events] == ["worker_up"]
     assert trials(sqlite_url) == []
