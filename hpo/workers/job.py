@@ -1,4 +1,4 @@
-"""What a worker is told when it starts: plain data that can be pickled."""
+"""What a worker is told when it starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hpo.workers.objective_file import Objective
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker is told when it starts; it can be pickled.
+    """All that a worker is told when it starts.
 
     Attributes:
         url: The storage.
