@@ -107,7 +107,7 @@ def test_what_a_lost_machine_held_is_taken_up_when_its_leases_run_out(
     file = write_project(folder, n_trials=4, fixed=LONG)
     arguments = ("run", file, "--storage", storage_url, "--devices", "cpu*2")
     with running(folder, *arguments) as run:
-        run.wait_for("epoch", 4)
+        run.wait_for("trial_started", 2)
         run.kill_all()
     assert n_states(trials(storage_url))[TrialState.RUNNING] == 2
     assert run_leases_out(storage_url) == 2
