@@ -76,7 +76,7 @@ class Attacks:
         self._chance = random.Random(1)
         self._runs: list[Run] = []
         self.done: Counter[str] = Counter()
-        keys = {"retries": 100_000, "max_failures": 100_000, "stop_grace_s": 3}
+        keys = {"retries": 100, "max_failures": n_points, "stop_grace_s": 3}
         self._file = write_project(
             folder, OBJECTIVE, n_trials=n_points, fixed={"pause_s": 0.05}, **keys
         )
@@ -112,6 +112,8 @@ class Attacks:
             self._launch()
             run = self._runs[-1]
             wait_until(lambda: bool(run.of("study")) or run.process.poll() is not None)
+            if run.process.returncode == 2:
+                raise SystemExit(run.errors)
 
     def _launch(self) -> None:
         self._runs.append(Run(self._folder, "run", self._file, *self._options))
