@@ -192,11 +192,17 @@ class TrialFailed(TrialEnded):
 
 @dataclass(frozen=True)
 class TrialReleased(TrialEvent):
-    """A point was given back, because the study stops."""
+    """A point was given back unharmed, because the run stops.
+
+    Attributes:
+        point: The point.
+        reason: Why its worker did not do that itself; None where it did.
+    """
 
     name = "trial_released"
 
     point: int = -1
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +220,6 @@ class TrialLost(Event):
         trial: The trial's number; None where it was never made.
         point: The point.
         state: FREE when it is tried again, else FAILED or DONE.
-        fate: What became of the trial: RELEASED, LOST, FAILED or DONE.
         reason: What became of the worker.
     """
 
@@ -223,7 +228,6 @@ class TrialLost(Event):
     trial: int | None
     point: int
     state: str
-    fate: str
     reason: str
 
 
@@ -234,3 +238,20 @@ class Stopping(Event):
     name = "stopping"
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Waiting(Event):
+    """Some trials have not heard yet that they are to stop.
+
+    Attributes:
+        trials: Their numbers, and the device slots they run on.
+        grace_s: After so many seconds their workers are killed.
+        interrupts_left: So many times Ctrl-C kills them now.
+    """
+
+    name = "waiting"
+
+    trials: Mapping[int, str]
+    grace_s: float
+    interrupts_left: int

@@ -13,7 +13,16 @@ from rich.text import Text
 from hpo.console import SafeConsole, print_json_line, say, shorten, tell
 from hpo.control_characters import visible
 from hpo.durations import format_duration
-from hpo.events import Event, Note, Stopping, StudyOpened, TrialFailed, TrialLost, WorkerLost
+from hpo.events import (
+    Event,
+    Note,
+    Stopping,
+    StudyOpened,
+    TrialFailed,
+    TrialLost,
+    Waiting,
+    WorkerLost,
+)
 from hpo.runs.progress import RunProgress
 
 PLAIN_EVERY_S = 15.0  # at least one line in this time when the output is piped
@@ -183,13 +192,16 @@ def event_line(event: Event) -> str:
         case TrialFailed():
             return f"trial {event.trial} failed: {event.reason}"
         case TrialLost():
-            back = "is given back" if event.fate == "RELEASED" else "is tried again"
-            then = back if event.state == "FREE" else f"is {event.state}"
+            then = "is tried again" if event.state == "FREE" else f"is {event.state}"
             return f"point {event.point} {then}: {event.reason}"
         case WorkerLost():
             return f"worker {event.worker}: {event.reason}"
         case Stopping():
             return f"stopping: {event.reason}"
+        case Waiting():
+            awaited = ", ".join(f"trial {trial} on {slot}" for trial, slot in event.trials.items())
+            more = "again" if event.interrupts_left == 1 else "twice"
+            return f"waiting up to {event.grace_s:g} s for {awaited}; Ctrl-C {more} ends it now"
     return ""
 
 

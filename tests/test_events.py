@@ -41,11 +41,12 @@ EXAMPLES: tuple[Event, ...] = (
     events.TrialFailed(trial=4, point=3, state="FAIL", params={}, reason="ValueError: no", **WHO),
     events.TrialReleased(trial=5, point=4, **WHO),
     events.TrialDropped(trial=6, **WHO),
-    events.TrialLost(7, 5, "FREE", "LOST", "its worker was killed by SIGKILL"),
+    events.TrialLost(7, 5, "FREE", "its worker was killed by SIGKILL"),
     events.WorkerDown(**WHO),
     events.WorkerLost(reason="its worker was killed by SIGKILL", **WHO),
     events.WorkerFailed(reason="no such study", **WHO),
     events.Stopping("interrupted"),
+    events.Waiting({5: "cpu#0"}, grace_s=30.0, interrupts_left=1),
     RunResult(
         study="s",
         why="complete",

@@ -83,8 +83,8 @@ def test_a_failed_trial_and_a_point_lost_for_good_count_as_failed_and_a_released
 ):
     progress = progress_from(Standing(Counts(free=4)), Clock())
     progress.note(TrialFailed(trial=0, reason="no"))
-    progress.note(TrialLost(1, 1, "FREE", "LOST", "gone"))
-    progress.note(TrialLost(2, 2, "FAILED", "LOST", "gone"))
+    progress.note(TrialLost(1, 1, "FREE", "gone"))
+    progress.note(TrialLost(2, 2, "FAILED", "gone"))
     progress.note(TrialReleased(trial=3))
     assert (progress.own.failed, progress.own.released) == (2, 1)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
+import time
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +15,7 @@ import click
 from hpo.errors import HpoError, OutputError, ReaderGone
 from hpo.near_miss import near_miss
 from hpo.streams import discard_output, guard_standard_streams
+from hpo.workers.signals import LEAVE_S, interrupting
 
 # Command -> the line that `hpo --help` shows without importing its module, which has its name.
 _COMMANDS = {
@@ -81,7 +84,22 @@ def group(debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 incomplete, 2 wrong usage, 130 interrupted."""
     guard_standard_streams()
-    sys.exit(_exit_code(arguments))
+    with interrupting():
+        code = _exit_code(arguments)
+    _leave_threads(code)
+    sys.exit(code)
+
+
+def _leave_threads(code: int) -> None:
+    """End this process though an objective that it ran has left threads alive."""
+    deadline = time.monotonic() + LEAVE_S
+    threads = [
+        t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()
+    ]
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        os._exit(code)
 
 
 def _exit_code(arguments: list[str] | None) -> int:

@@ -1,11 +1,12 @@
-"""Why a run ended, for programs and in words."""
+"""How a run ends, and the event of a point whose worker did not bring it to its end."""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import NamedTuple
 
-from hpo.ledger.points import Counts
+from hpo.events import TrialLost, TrialReleased
+from hpo.ledger.points import RELEASED, Counts, Reaped
 
 STOPPED_BY_USER = "hpo stop"
 
@@ -17,7 +18,7 @@ class StopReason(Enum):
     TIMEOUT = "timeout"
     LIMIT = "limit"  # target, epochs, patience, or the objective itself
     STOPPED = "stopped"  # `hpo stop`
-    INTERRUPTED = "interrupted"  # Ctrl-C or SIGTERM
+    INTERRUPTED = "interrupted"  # Ctrl-C, SIGTERM or SIGHUP
     FAILURES = "failures"
     ERROR = "error"
 
@@ -27,6 +28,14 @@ class Ending(NamedTuple):
 
     why: StopReason
     reason: str
+
+
+def taken_back(reaped: Reaped) -> TrialReleased | TrialLost:
+    """The event of a point that was taken back from its worker."""
+    if reaped.fate == RELEASED:
+        number = -1 if reaped.trial_number is None else reaped.trial_number
+        return TrialReleased(trial=number, point=reaped.number, reason=reaped.reason)
+    return TrialLost(reaped.trial_number, reaped.number, reaped.state, reaped.reason)
 
 
 def ended(counts: Counts) -> Ending:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +14,15 @@ from typing import Any
 from hpo.events import Event, OnEvent, WorkerEvent
 from hpo.ledger.reaper import reap_expired, reap_worker
 from hpo.ledger.stored_study import StoredStudy
-from hpo.runs.endings import Ending, StopReason, ended, stopped, timed_out
-from hpo.runs.supervisor import RunOptions, trial_lost
+from hpo.runs.endings import Ending, StopReason, ended, stopped, taken_back, timed_out
+from hpo.runs.supervisor import RunOptions
 from hpo.workers.devices import Slot, thread_environment
 from hpo.workers.job import Job
 from hpo.workers.leases import STOP, StopTrial
 from hpo.workers.objective_file import Objective
 from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import identify
+from hpo.workers.signals import HEARD, ending_signals
 from hpo.workers.worker import work
 
 
@@ -46,7 +46,7 @@ def run_here(
     os.environ.update(thread_environment(file.threads or 1))
     since = ledger.clock()
     for reaped in reap_expired(ledger, file.retries):
-        on_event(trial_lost(reaped))
+        on_event(taken_back(reaped))
     job = Job(
         url=stored.storage.url,
         study=stored.name,
@@ -70,7 +70,9 @@ def run_here(
             with WATCHER.adopting():
                 work(job, send, commands)
         except StopTrial:
-            reap_worker(ledger, job.worker.name, "interrupted", file.retries, is_loss=False)
+            name, reason = job.worker.name, "released: interrupted"
+            for reaped in reap_worker(ledger, name, reason, file.retries, is_loss=False):
+                send(taken_back(reaped))
     stop = ledger.stop_requested(since)
     if not asked and stop is not None:
         asked.append(stopped(stop))
@@ -89,7 +91,8 @@ def _stopping(
         asked.append(ending)
         ours.send(STOP)
 
-    def interrupted(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    def interrupted(signum: int, frame: FrameType | None) -> None:
+        HEARD.note(signum, frame)
         if asked:
             raise StopTrial("interrupted")  # no KeyboardInterrupt: an objective can raise its own
         stop(Ending(StopReason.INTERRUPTED, "interrupted"))
@@ -98,11 +101,9 @@ def _stopping(
     timer.daemon = True
     if timeout_s is not None:
         timer.start()
-    before = {s: signal.signal(s, interrupted) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield theirs, asked
+        with ending_signals(interrupted):
+            yield theirs, asked
     finally:
         timer.cancel()
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
         ours.close()

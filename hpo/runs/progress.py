@@ -48,7 +48,6 @@ class OwnCounts:
             self.released += 1
         elif isinstance(event, TrialLost):
             self.failed += int(event.state == "FAILED")
-            self.released += int(event.fate == "RELEASED")
 
     @property
     def n_ended(self) -> int:

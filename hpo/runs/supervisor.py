@@ -5,6 +5,8 @@ Signal handlers only note the signal; the loop acts on it.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +22,9 @@ from hpo.events import (
     TrialEnded,
     TrialFailed,
     TrialFinished,
-    TrialLost,
     TrialReleased,
     TrialStarted,
+    Waiting,
     WorkerDown,
     WorkerEvent,
     WorkerFailed,
@@ -33,20 +35,21 @@ from hpo.ledger import presence
 from hpo.ledger.points import FAILED, Reaped
 from hpo.ledger.reaper import reap_expired, reap_worker
 from hpo.ledger.stored_study import StoredStudy
-from hpo.runs.endings import Ending, StopReason, ended, stopped, timed_out
-from hpo.runs.signals import SignalNotes, noting_signals
+from hpo.runs.endings import Ending, StopReason, ended, stopped, taken_back, timed_out
+from hpo.runs.failures import Failures
 from hpo.workers.devices import Slot
 from hpo.workers.job import Job
 from hpo.workers.leases import STOP
 from hpo.workers.logs import log_path
 from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import WorkerProcess, identify, start_worker
+from hpo.workers.signals import LEAVE_S, SignalNotes, noting_signals
 
 TICK_S = 0.2
 REAP_EVERY_S = 5.0
 LOOK_FOR_STOP_EVERY_S = 1.0
 GIVE_UP_AFTER = 5  # workers of one slot lost in a row without a finished trial
-DEFAULT_MAX_FAILURES = 10  # failures before the first success
+SAY_AFTER_S = 1.0  # after a request to stop: who is waited for
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,6 @@ class RunOptions:
     objective_changed: str | None = None
 
 
-def trial_lost(reaped: Reaped) -> TrialLost:
-    """The event of a point that was taken back."""
-    return TrialLost(reaped.trial_number, reaped.number, reaped.state, reaped.fate, reaped.reason)
-
-
 class Supervisor:
     """Runs a study on device slots until its points are done or it is told to stop."""
 
@@ -83,10 +81,9 @@ class Supervisor:
         self._since = self._ledger.clock()
         self._started = time.monotonic()
         self._stop: Ending | None = None
-        self._stop_deadline = float("inf")
+        self._stop_deadline = self._say_at = float("inf")
         self._next_reap = self._next_look = 0.0
-        self._n_failed = self._n_succeeded = 0
-        self._first_failure = ""
+        self._failures = Failures(self._file.max_failures)
 
     def run(self) -> Ending:
         """Supervise until the end; no worker outlives this call."""
@@ -104,6 +101,7 @@ class Supervisor:
         WATCHER.ensure_running()
         self._heed_signals(notes)
         self._heed_limits(now)
+        self._part_from_those_who_left(now)
         if now >= self._next_reap and self._stop is None:
             self._next_reap = now + REAP_EVERY_S
             spare = [worker.name for worker in self._workers]
@@ -112,14 +110,22 @@ class Supervisor:
             return self._keep_working()
         if now > self._stop_deadline or notes.count > 1:
             self._kill_all()
+        elif now > self._say_at:
+            self._say_who_is_awaited()
         return bool(self._workers)
 
     def _heed_signals(self, notes: SignalNotes) -> None:
+        if notes.is_pause_wanted:
+            notes.is_pause_wanted = False
+            self._pause()
         if notes.count and (self._stop is None or self._stop.why is not StopReason.INTERRUPTED):
             self._stop_all(StopReason.INTERRUPTED, "interrupted")
 
     def _heed_limits(self, now: float) -> None:
         if self._stop is not None:
+            return
+        if self._failures.are_too_many():
+            self._stop_all(StopReason.FAILURES, str(self._failures))
             return
         timeout_s = self._options.timeout_s
         if timeout_s is not None and now > self._started + timeout_s:
@@ -146,7 +152,7 @@ class Supervisor:
                 return False
             if counts.free and not idle:
                 reason = "every worker was lost again and again without finishing a trial"
-                self._stop_all(StopReason.FAILURES, f"{reason}: {self._first_failure}")
+                self._stop_all(StopReason.FAILURES, f"{reason}: {self._failures.first}")
                 return True
         without_trial = sum(worker.trial is None for worker in self._workers)
         for slot in idle[: max(0, counts.free - without_trial)]:
@@ -203,27 +209,19 @@ class Supervisor:
             self._stop_all(StopReason.ERROR, event.reason)
         elif isinstance(event, WorkerDown):
             self._next_look = 0.0  # it may have ended the study: look before another is started
+            worker.has_left = True
+        if isinstance(event, WorkerDown | WorkerFailed):
+            worker.left_at = time.monotonic()
         worker.is_up = worker.is_up or isinstance(event, WorkerUp)
-        worker.has_left = worker.has_left or isinstance(event, WorkerDown)
         self._emit(worker, event)
 
     def _count(self, worker: WorkerProcess, event: WorkerEvent) -> None:
         if isinstance(event, TrialFinished):
             self._losses[worker.slot] = 0
             worker.n_finished += 1
-            self._n_succeeded += 1
+            self._failures.succeed()
         elif isinstance(event, TrialFailed):
-            self._fail_one(f"trial {event.trial}: {event.reason}")
-
-    def _fail_one(self, reason: str) -> None:
-        self._n_failed += 1
-        self._first_failure = self._first_failure or reason
-        limit = self._file.max_failures
-        if limit is None and (self._n_succeeded or self._n_failed < DEFAULT_MAX_FAILURES):
-            return
-        if limit is not None and self._n_failed < limit:
-            return
-        self._stop_all(StopReason.FAILURES, f"{self._n_failed} trials failed; the first {reason}")
+            self._failures.fail(event.trial, event.reason or "")
 
     def _bury(self, worker: WorkerProcess) -> None:
         """A worker's process is gone: hear its last words and take back what it held."""
@@ -236,31 +234,58 @@ class Supervisor:
             return
         why = worker.how_it_ended()
         is_loss = self._stop is None and not worker.has_lost_its_server
-        reaped = reap_worker(self._ledger, worker.name, why, self._file.retries, is_loss=is_loss)
-        presence.leave(self._ledger, worker.name)
         if self._stop is None:
             self._losses[worker.slot] = self._losses.get(worker.slot, 0) + 1
-            self._first_failure = self._first_failure or why
-        self._emit(worker, WorkerLost(reason=why))
-        self._announce(reaped)
+            self._failures.lose(why)
+            self._emit(worker, WorkerLost(reason=why))
+        reason = why if is_loss else f"released: {self._stop.reason if self._stop else why}"
+        retries = self._file.retries
+        reaped = reap_worker(self._ledger, worker.name, reason, retries, is_loss=is_loss)
+        presence.leave(self._ledger, worker.name)
+        self._announce(reaped, worker)
 
-    def _announce(self, reaped: Sequence[Reaped]) -> None:
+    def _announce(self, reaped: Sequence[Reaped], worker: WorkerProcess | None = None) -> None:
         for point in reaped:
-            self._on_event(trial_lost(point))
+            event = taken_back(point)
+            if worker is not None and isinstance(event, WorkerEvent):
+                self._emit(worker, event)
+            else:
+                self._on_event(event)
             if point.state == FAILED:
-                self._fail_one(point.reason)
+                self._failures.fail(point.trial_number, point.reason)
 
     def _stop_all(self, why: StopReason, reason: str) -> None:
         """Ask every worker to stop; the first reason is kept, but an interruption outranks it."""
         if self._stop is None or why is StopReason.INTERRUPTED:
             self._stop = Ending(why, reason)
             self._stop_deadline = time.monotonic() + self._file.stop_grace_s
+            self._say_at = time.monotonic() + SAY_AFTER_S
             self._on_event(Stopping(reason))
         for worker in self._workers:
             try:
                 worker.pipe.send(STOP)
             except OSError:
                 continue
+
+    def _say_who_is_awaited(self) -> None:
+        self._say_at = float("inf")
+        awaited = {w.trial: w.slot.name for w in self._workers if w.trial is not None}
+        is_interrupted = self._stop is not None and self._stop.why is StopReason.INTERRUPTED
+        if awaited:
+            self._on_event(Waiting(awaited, self._file.stop_grace_s, 1 if is_interrupted else 2))
+
+    def _part_from_those_who_left(self, now: float) -> None:
+        for worker in self._workers:
+            if worker.left_at is not None and now > worker.left_at + LEAVE_S:
+                worker.kill()
+
+    def _pause(self) -> None:
+        """Ctrl-Z: stop the workers, which the terminal does not reach, and go on with them."""
+        for worker in self._workers:
+            worker.signal(signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        for worker in self._workers:
+            worker.signal(signal.SIGCONT)
 
     def _kill_all(self) -> None:
         workers = list(self._workers)

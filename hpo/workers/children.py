@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any
 from hpo.errors import HpoError
 from hpo.workers.fork_server import (
     CONTEXT,
-    ENDING_SIGNALS,
     ensure_running,
     how_ended,
     how_server_ended,
 )
 from hpo.workers.process_groups import WATCHER
+from hpo.workers.signals import ENDING_SIGNALS, HEARD, LEAVE_S
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
 PATIENCE_S = 4.0
-LEAVE_S = 2.0  # how long a child that is done may take to end: a thread may keep it
 _UNKNOWN = 255  # the exit code of a child whose fork server is gone
 
 
@@ -99,7 +98,7 @@ def _child_main(function: Callable[..., None], args: tuple[Any, ...]) -> None:
 def _leave_ending_signals() -> None:
     """Leave them to the parent; what the objective starts meets them as ever."""
     for number in ENDING_SIGNALS:  # not SIG_IGN, which programs that are started would inherit
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, HEARD.note)
     os.register_at_fork(after_in_child=_heed_ending_signals)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)  # blocked in the fork server
 

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from hpo.workers.devices import thread_environment
 from hpo.workers.objective_file import ObjectiveSource, imports_of
 from hpo.workers.process_groups import WATCHER
+from hpo.workers.signals import ENDING_SIGNALS
 
 if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
 
 CONTEXT = multiprocessing.get_context("forkserver")
 VARIABLE = "HPO_PRELOAD"
-# What a terminal, or a machine going down, sends to every process. Only `hpo` itself acts on it.
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PRELOAD = "hpo.workers.preload"  # not imported here: all of a worker comes with it
 
 

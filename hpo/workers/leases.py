@@ -10,16 +10,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
 
 from hpo.errors import StudyGone
 from hpo.ledger import presence
 from hpo.ledger.fences import LeaseLost
 from hpo.ledger.ledger import RENEWAL_S, Ledger
 from hpo.ledger.points import Claim, WorkerIdentity
+from hpo.workers.signals import HEARD
 
 POLL_S = 1.0
 ORPHAN_S = 0.5  # how long a worker lives on without its parent, to hear of it at a report
+EXCUSE_S = 2.0  # how long a trial that failed after a signal waits for a request to stop
 STOP = "stop"
 
 _logger = logging.getLogger(__name__)
@@ -52,6 +55,21 @@ class Lease:
         if self.stop_reason is not None:
             raise StopTrial(self.stop_reason)
 
+    def excuse(self) -> None:
+        """After a trial that failed: return, or end it as one that was stopped meanwhile.
+
+        A signal to every process of a machine may reach what the objective has started, and fail
+        it, before our supervisor has told us to stop.
+
+        Raises:
+            LeaseLost: The point was given to somebody else.
+            StopTrial: The study is being stopped.
+        """
+        deadline = time.monotonic() + EXCUSE_S
+        while HEARD.is_recent() and self.stop_reason is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.check()
+
 
 class Keeper(threading.Thread):
     """Renews the lease of the worker's trial and the worker's own sign of life, and listens.
@@ -82,7 +100,8 @@ class Keeper(threading.Thread):
         self._commands, self._abandon = commands, abandon
         self._renewed = self._seen = time.monotonic()
         self._orphaned_at: float | None = None
-        self._closing = threading.Event()
+        self._is_closing = False
+        self._wake_up, self._waker = Pipe(duplex=False)
 
     def hold(self, claim: Claim | None) -> None:
         """Start keeping a claim that was made just now, or keep none."""
@@ -92,13 +111,16 @@ class Keeper(threading.Thread):
 
     def close(self) -> None:
         """End the thread."""
-        self._closing.set()
+        self._is_closing = True
+        self._waker.send(None)
         self.join()
 
     def run(self) -> None:
         """Listen and renew until closed."""
-        while not self._closing.is_set():
+        while True:
             self._listen()
+            if self._is_closing:
+                return
             try:
                 self._look_for_stop()
                 self._stay()
@@ -112,10 +134,11 @@ class Keeper(threading.Thread):
 
     def _listen(self) -> None:
         if self._commands is None or self._orphaned_at is not None:
-            self._closing.wait(POLL_S if self._orphaned_at is None else ORPHAN_S)
+            self._wake_up.poll(POLL_S if self._orphaned_at is None else ORPHAN_S)
             return
+        ready = wait([self._commands, self._wake_up], POLL_S)
         try:
-            if self._commands.poll(POLL_S) and self._commands.recv() == STOP:
+            if self._commands in ready and self._commands.recv() == STOP:
                 self._lease.stop_reason = self._lease.stop_reason or "the study was stopped"
         except (EOFError, OSError):
             self._lease.stop_reason = "the process that started the worker is gone"

@@ -82,6 +82,7 @@ class Watcher:
         finally:
             self._adopts = False
             watcher.kill_group(self._process.pid)
+            watcher.kill_marked(f"{MARK}={self._mark}".encode(), spare=self._groups)
             self._process.wait()
             self.ensure_running()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import secrets
 import socket
 import sys
 import traceback
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -48,6 +50,7 @@ class WorkerProcess:
         trial: The number of the trial it is at work on.
         is_up: Whether it has opened its study.
         has_left: Whether it said that it was done.
+        left_at: When it said so, or that it could not work, by the monotonic clock.
         n_finished: Trials it has finished.
     """
 
@@ -58,6 +61,7 @@ class WorkerProcess:
     trial: int | None = None
     is_up: bool = False
     has_left: bool = False
+    left_at: float | None = None
     n_finished: int = 0
 
     @property
@@ -68,6 +72,12 @@ class WorkerProcess:
     def kill(self) -> None:
         """End it now, if it is there still, and all that it started."""
         kill_child(self.process)
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to it and to all that it started."""
+        assert self.process.pid is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signum)
 
     @property
     def has_lost_its_server(self) -> bool:

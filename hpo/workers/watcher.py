@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 GRACE_S = 1.5  # in it, workers give their points back: they notice the end as well
 _PAUSE_S = 0.05
@@ -35,19 +35,24 @@ def watch(lines: Iterable[str], mark: bytes) -> None:
         time.sleep(_PAUSE_S)
     for group in groups:
         kill_group(group)
-    for _ in range(_MAX_SWEEPS):
-        strays = list(_marked(mark))
-        if not strays:
-            break
-        for pid in strays:
-            _kill(os.kill, pid)
-        time.sleep(_PAUSE_S)
+    kill_marked(mark)
     os.killpg(0, signal.SIGKILL)
 
 
 def kill_group(group: int) -> None:
     """Kill what is left of a process group."""
     _kill(os.killpg, group)
+
+
+def kill_marked(mark: bytes, spare: Collection[int] = ()) -> None:
+    """Kill the processes whose environment holds the mark, wherever they are; but spare some."""
+    for _ in range(_MAX_SWEEPS):
+        strays = [pid for pid in _marked(mark) if pid not in spare]
+        if not strays:
+            return
+        for pid in strays:
+            _kill(os.kill, pid)
+        time.sleep(_PAUSE_S)
 
 
 def _kill(send: Callable[[int, int], None], target: int) -> None:

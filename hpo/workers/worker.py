@@ -174,6 +174,8 @@ class Worker:
         try:
             trial = self._begin(study, claim)
             outcome = evaluate(self._objective.function, trial, len(self._file.directions))
+            if outcome.state == TrialState.FAIL:
+                self._lease.excuse()
             if outcome.state == TrialState.COMPLETE:
                 self._artifacts.keep(trial, outcome.values, trial.weights, trial.curves)
             trial.tell_sampler(outcome.state, outcome.values)

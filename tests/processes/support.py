@@ -102,12 +102,14 @@ def hpo(folder: Path, *arguments: str | Path, timeout_s: float = DEADLINE_S) -> 
 class Run:
     """An `hpo run` (or resume, or worker) under way, with the events that it has printed."""
 
-    def __init__(self, folder: Path, *arguments: str | Path) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str | Path, ignores: str = "", terminal: str = ""
+    ) -> None:
         self.events: list[Event] = []
         self._mark = f"{MARK}={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
         self.process = subprocess.Popen(
-            [*HPO, *map(str, arguments), "--json"],
+            [*_shell(ignores, terminal), *HPO, *map(str, arguments), "--json"],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -193,10 +195,17 @@ class Run:
             self.errors += line
 
 
+def _shell(ignores: str, terminal: str) -> tuple[str, ...]:
+    """What starts a run with a signal ignored, or with a terminal that is its standard error."""
+    trap = f"trap '' {ignores};" if ignores else ""
+    onto = f"<>{terminal} 2>&0" if terminal else ""
+    return ("sh", "-c", f'{trap} exec "$@" {onto}', "sh")
+
+
 @contextlib.contextmanager
-def running(folder: Path, *arguments: str | Path) -> Iterator[Run]:
-    """A run that does not outlive the test."""
-    run = Run(folder, *arguments)
+def running(folder: Path, *arguments: str | Path, **how: str) -> Iterator[Run]:
+    """A run that does not outlive the test; `how` as `Run` takes it."""
+    run = Run(folder, *arguments, **how)
     try:
         yield run
     finally:
@@ -223,6 +232,11 @@ def kill(pid: int, signum: int = signal.SIGKILL) -> bool:
 def is_alive(pid: int) -> bool:
     """Whether a process exists and is not merely waiting to be collected."""
     return _stat(pid)[0] not in ("Z", "")
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is suspended."""
+    return _stat(pid)[0] == "T"
 
 
 def parent_of(pid: int) -> int:

@@ -306,3 +306,37 @@ def test_an_objective_whose_workers_die_at_once_ends_the_run_with_the_reason(
     assert "its worker ended with exit code 7" in ran.stdout
     assert "lost again and again" in ran.stdout
     assert n_states(trials(sqlite_url))[TrialState.RUNNING] == 0
+
+
+@pytest.mark.parametrize("n_workers", ["0", "1"])
+def test_a_thread_that_an_objective_leaves_alive_does_not_keep_the_run(
+    folder: Path, sqlite_url: str, n_workers: str
+) -> None:
+    leaves = """
+import threading
+import time
+
+def objective(trial):
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    return 0.0
+"""
+    file = write_project(folder, leaves, n_trials=2, fixed={}, search_space=None)
+    url = ("--storage", sqlite_url, "--workers", n_workers)
+    with running(folder, "run", file, *url) as run:
+        assert run.end(timeout_s=60.0) == 0
+    assert_exact(sqlite_url, 2)
+
+
+def test_a_study_says_which_of_its_failures_was_the_first(folder: Path, sqlite_url: str) -> None:
+    # The first trial's worker is the slowest to tell.
+    fails = """
+import time
+
+def objective(trial):
+    time.sleep(1.0 if trial.number == 0 else 0.3)
+    raise ValueError(f"{trial.number} is bad")
+"""
+    file = write_project(folder, fails, n_trials=50, fixed={}, search_space=None, max_failures=4)
+    ran = hpo(folder, "run", file, "--storage", sqlite_url, "--workers", "2")
+    assert ran.returncode == 1
+    assert "trials failed; the first trial 0: ValueError: 0 is bad" in ran.stdout

@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from optuna.trial import TrialState
 
 from tests.processes.support import (
@@ -17,6 +18,7 @@ from tests.processes.support import (
     hurry,
     kill,
     n_states,
+    parent_of,
     points,
     results,
     run_leases_out,
@@ -149,6 +151,29 @@ def test_a_worker_whose_supervisor_dies_ends_though_its_objective_is_deaf(
         wait_until(lambda: not run.processes(), 20.0)
     assert_at_rest(trials(storage_url))
     assert {row["state"] for row in points(storage_url)} == {"FREE"}
+
+
+@pytest.mark.parametrize("n_epochs", [0, 3], ids=["at the start", "in the middle"])
+def test_a_fork_server_that_dies_again_and_again_ends_the_run_with_the_reason(
+    folder: Path, sqlite_url: str, n_epochs: int
+) -> None:
+    file = write_project(folder, n_trials=4, fixed=LONG)
+    with running(folder, "run", file, "--storage", sqlite_url, "--workers", "2") as run:
+        if n_epochs:
+            run.wait_for("epoch", n_epochs)
+        while run.process.poll() is None:
+            for pid in run.processes("forkserver"):
+                if parent_of(pid) == run.pid:
+                    kill(pid)
+        assert run.end() == 1
+        said = run.errors.splitlines()[-1]
+        assert said.startswith("error: ")
+        assert "fork server" in said
+        assert "was killed by SIGKILL" in said
+        assert "Traceback" not in run.errors
+    if n_epochs:
+        assert_at_rest(trials(sqlite_url))
+        assert {(row["state"], row["lost"]) for row in points(sqlite_url)} == {("FREE", 0)}
 
 
 def test_a_killed_fork_server_costs_no_point(folder: Path, sqlite_url: str) -> None:

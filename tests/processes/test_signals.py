@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,12 +13,15 @@ import pytest
 
 from tests.postgres import Server
 from tests.processes.support import (
+    DEADLINE_S,
     DEAF,
+    HPO,
     Run,
     assert_at_rest,
     assert_exact,
     hpo,
     hurry,
+    is_stopped,
     kill,
     points,
     run_leases_out,
@@ -85,20 +91,114 @@ def test_ctrl_c_twice_waits_for_no_database(
     assert_exact(postgres_url, 4)
 
 
-def test_a_deaf_objective_is_ended_after_its_grace(folder: Path, sqlite_url: str) -> None:
-    file = write_project(folder, DEAF, n_trials=2, search_space=None, stop_grace_s=1)
+def test_a_deaf_objective_is_waited_for_named_and_ended_after_its_grace(
+    folder: Path, sqlite_url: str
+) -> None:
+    file = write_project(folder, DEAF, n_trials=2, search_space=None, stop_grace_s=2)
     with running(folder, "run", file, "--storage", sqlite_url, "--workers", "2") as run:
         run.wait_for("trial_started", 2)
         run.interrupt()
         assert_stopped_with_all_points(run, sqlite_url, 2)
+    (waiting,) = run.of("waiting")
+    assert sorted(waiting["trials"].values()) == ["cpu#0", "cpu#1"]
+    assert waiting["interrupts_left"] == 1
+    assert len(run.of("trial_released")) == 2
+    assert run.of("trial_lost") == run.of("worker_lost") == []
+    assert {t.user_attrs["reason"] for t in trials(sqlite_url)} == {"released: interrupted"}
 
 
-def test_sigterm_is_as_good_as_ctrl_c(folder: Path, sqlite_url: str) -> None:
-    file = write_project(folder, n_trials=6, fixed=LONG)
+def test_hpo_stop_says_whom_it_waits_for_and_that_the_point_is_released(
+    folder: Path, sqlite_url: str
+) -> None:
+    file = write_project(folder, DEAF, n_trials=1, search_space=None, stop_grace_s=2)
+    url = ("--storage", sqlite_url)
+    command = [*HPO, "run", str(file), *url, "--workers", "1"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as run:
+        try:
+            wait_until(lambda: "next report" in hpo(folder, "stop", "s", *url).stdout)
+            said, _ = run.communicate(timeout=DEADLINE_S)
+        finally:
+            run.kill()
+    assert run.returncode == 130
+    assert "waiting up to 2 s for trial 0 on cpu#0; Ctrl-C twice ends it now" in said
+    assert "1 given back" in said
+    assert "again" not in said.partition("waiting")[0]
+    assert "lost" not in said
+
+
+# Waits for a process of its own as a DataLoader does: when that dies, the trial fails.
+MOTHER = """
+import multiprocessing
+import time
+
+def objective(trial):
+    child = multiprocessing.Process(target=time.sleep, args=(600,))
+    child.start()
+    trial.report(0.0, 1)
+    while child.is_alive():
+        time.sleep(0.01)
+    raise RuntimeError("the child was killed")
+"""
+
+
+@pytest.mark.parametrize("to", ["its supervisor", "its group", "each process"])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_takes_the_machine_away_gives_the_points_back(
+    folder: Path, sqlite_url: str, to: str, signum: signal.Signals
+) -> None:
+    file = write_project(folder, MOTHER, n_trials=6, search_space=None)
+    with running(folder, "run", file, "--storage", sqlite_url, "--workers", "2") as run:
+        run.wait_for("epoch", 2)
+        if to == "its supervisor":
+            kill(run.pid, signum)
+        elif to == "its group":
+            os.killpg(run.pid, signum)
+        else:
+            for pid in sorted(run.processes()):
+                kill(pid, signum)
+        assert_stopped_with_all_points(run, sqlite_url, 6)
+    (folder / "objective.py").write_text("def objective(trial):\n    return 0.0\n")
+    resume = ("resume", "s", "--storage", sqlite_url, "--accept-changed-objective")
+    assert hpo(folder, *resume).returncode == 0
+    assert_exact(sqlite_url, 6)
+
+
+def test_nohup_outlives_the_terminal(folder: Path, sqlite_url: str) -> None:
+    file = write_project(folder, n_trials=2, fixed=LONG)
+    url = ("--storage", sqlite_url, "--workers", "1")
+    with running(folder, "run", file, *url, ignores="HUP") as run:
+        run.wait_for("epoch")
+        for pid in run.processes():
+            kill(pid, signal.SIGHUP)
+        run.wait_for("epoch", 10)
+        hurry(folder)
+        assert run.end() == 0
+
+
+def test_a_terminal_that_is_closed_ends_the_run_as_ctrl_c_does(
+    folder: Path, sqlite_url: str
+) -> None:
+    file = write_project(folder, n_trials=4, fixed=LONG)
+    url = ("--storage", sqlite_url, "--workers", "2")
+    ours, theirs = pty.openpty()
+    with running(folder, "run", file, *url, terminal=os.ttyname(theirs)) as run:
+        os.close(theirs)
+        run.wait_for("epoch", 3)
+        os.close(ours)
+        assert_stopped_with_all_points(run, sqlite_url, 4)
+
+
+def test_ctrl_z_pauses_the_workers_too(folder: Path, sqlite_url: str) -> None:
+    file = write_project(folder, n_trials=2, fixed=LONG)
     with running(folder, "run", file, "--storage", sqlite_url, "--workers", "2") as run:
         run.wait_for("epoch", 3)
-        kill(run.pid, signal.SIGTERM)
-        assert_stopped_with_all_points(run, sqlite_url, 6)
+        workers = list(run.workers().values())
+        kill(run.pid, signal.SIGTSTP)
+        wait_until(lambda: all(map(is_stopped, [run.pid, *workers])))
+        kill(run.pid, signal.SIGCONT)
+        hurry(folder)
+        assert run.end() == 0
+    assert_exact(sqlite_url, 2)
 
 
 def test_hpo_stop_ends_every_run_of_the_study(folder: Path, storage_url: str) -> None:
@@ -172,11 +272,14 @@ def test_the_message_after_an_interruption_says_how_to_go_on(folder: Path, sqlit
     assert "the timeout of 1 s was reached" in ran.stdout
 
 
-def test_ctrl_c_before_the_first_trial_leaves_nothing_behind(folder: Path, sqlite_url: str) -> None:
+@pytest.mark.parametrize("ignores", ["", "INT"], ids=["in front", "in the background"])
+def test_ctrl_c_before_the_first_trial_leaves_nothing_behind(
+    folder: Path, sqlite_url: str, ignores: str
+) -> None:
     slow_import = "import time\ntime.sleep(3)\ndef objective(trial):\n    return 1.0\n"
     file = write_project(folder, slow_import, n_trials=2, search_space=None)
-    with running(folder, "run", file, "--storage", sqlite_url) as run:
-        wait_until(lambda: len(run.processes()) >= 3)
+    with running(folder, "run", file, "--storage", sqlite_url, ignores=ignores) as run:
+        wait_until(lambda: bool(run.processes("forkserver")))
         run.interrupt()
         assert run.end() == 130
         assert run.processes() == []
