@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterable
@@ -11,12 +12,17 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response
 
+from hpo.databases.atomic_storage import AtomicStorage
+from hpo.databases.deletion import refuse_while_at_work
+from hpo.errors import UserError
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from optuna.artifacts._protocol import ArtifactStore
     from optuna.storages import BaseStorage
 
 _STUDY = re.compile(r"/api/studies/(\d+)")
+_REMOVED = re.compile(r"/api/studies/(\d+)(/rename)?")
 _EMPTY_PAGE = re.compile(r"(/dashboard/studies/\d+)/trialTable")
 
 
@@ -54,7 +60,8 @@ class Page:
             moved = Response(status=302, headers={"Location": f"{empty[1]}/smartSelection"})
             return moved(environ, start_response)
         self._notice_replaced_study(path)
-        response = self._answer(_repaired(environ, path), path)
+        refused = self._refusal(environ.get("REQUEST_METHOD", ""), path)
+        response = refused or self._answer(_repaired(environ, path), path)
         return response(environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment, path: str) -> Response:
@@ -70,6 +77,25 @@ class Page:
             # The page reads JSON from every answer, and takes an empty one for a failure.
             return Response("{}", mimetype="application/json")
         return response
+
+    def _refusal(self, method: str, path: str) -> Response | None:
+        """The answer to deleting or renaming a study that workers are at work on.
+
+        The page renames by making a copy and deleting the study: half of that would be done.
+        """
+        match = _REMOVED.fullmatch(path)
+        if not match or method != ("POST" if match[2] else "DELETE"):
+            return None
+        backend = getattr(self._storage, "_backend", None)
+        if not isinstance(backend, AtomicStorage):
+            return None
+        try:
+            with backend.engine.connect() as connection:
+                refuse_while_at_work(connection, int(match[1]))
+        except UserError as error:
+            answer = json.dumps({"reason": str(error)}) + "\n"
+            return Response(answer, status=409, mimetype="application/json")
+        return None
 
     def _open(self, storage: BaseStorage) -> None:
         import optuna_dashboard

@@ -18,7 +18,6 @@ from hpo.databases.tables import (
     PLAN_ID,
     PLANS,
     POINTS,
-    SCHEMA_VERSION,
     STUDIES,
     WORKERS,
     DatabaseClock,
@@ -42,15 +41,14 @@ def delete_study(connection: Connection, study_id: int, *, force: bool = False) 
         UserError: Workers are at work on it.
         KeyError: There is no such study.
     """
-    is_ours = schema_version(connection) == SCHEMA_VERSION
-    if is_ours and not force:
+    if not force:
         refuse_while_at_work(connection, study_id)
     name = select(_STUDIES.c.study_name).where(_STUDIES.c.study_id == study_id)
     if connection.scalar(name) is None:
         raise KeyError(models.NOT_FOUND_MSG)
     last_trial = connection.scalar(select(func.max(_TRIALS.c.trial_id)))
     connection.execute(delete(_ATTRIBUTES).where(_ATTRIBUTES.c.study_id == study_id))
-    if is_ours:
+    if schema_version(connection) is not None:
         forget_plans_without_study(connection)
     # A trial that is being made, or written to, is waited for.
     connection.execute(name.with_for_update())
@@ -73,6 +71,8 @@ def refuse_while_at_work(connection: Connection, study_id: int) -> None:
     Raises:
         UserError: There are some.
     """
+    if schema_version(connection) is None:
+        return
     plan = select(PLANS.c.plan_id).where(PLANS.c.plan_id.in_(_plans_of(connection, study_id)))
     plans = list(connection.scalars(plan.with_for_update()))
     hosts = {host for plan_id in plans for host in hosts_at_work(connection, plan_id).values()}

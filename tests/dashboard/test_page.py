@@ -13,9 +13,12 @@ from werkzeug.test import Client
 
 from hpo.dashboard import make_app
 from hpo.databases.storage import open_storage
+from hpo.ledger import presence
+from hpo.ledger.stored_study import list_stored, require_stored
+from tests.support import ME, launched_study
 
 from .conftest import MakeClient, add_trial
-from .test_guard import HERE, all_routes, artifact_paths
+from .test_guard import HERE, JSON, all_routes, artifact_paths
 
 
 def test_hostile_artifacts_are_downloads_that_cannot_run(make_client: MakeClient) -> None:
@@ -108,6 +111,33 @@ def test_a_study_made_anew_under_the_number_of_a_deleted_one_shows_its_own_trial
     assert number == 1
     trials = client.get("/api/studies/1", headers=HERE).get_json()["trials"]
     assert [trial["values"] for trial in trials] == [[0.7]]
+
+
+def test_a_study_under_workers_is_neither_deleted_nor_renamed(
+    make_client: MakeClient, url: str, tmp_path: Path
+) -> None:
+    storage = open_storage(url)
+    (tmp_path / "objective.py").write_text("def objective(trial): return 0.0\n")
+    (tmp_path / "search_spaces.yaml").write_text("{}\n")
+    study = launched_study(storage, tmp_path, name="busy")
+    client, path = make_client(writable=True), f"/api/studies/{study.study_id}"
+    renaming = {"study_name": "idle"}
+    with presence.present(study.ledger, ME):
+        refused = [
+            client.delete(path, headers=JSON, json={}),
+            client.post(f"{path}/rename", headers=JSON, json=renaming),
+        ]
+        for answer in refused:
+            assert answer.status_code == 409
+            assert "Workers on here are at work on 'busy'" in answer.get_json()["reason"]
+    assert [found.name for found in list_stored(storage)] == ["first", "busy"]
+    renamed = client.post(f"{path}/rename", headers=JSON, json=renaming)
+    assert renamed.status_code == 201
+    assert require_stored(storage, "idle").ledger.counts().free == 3
+    path = f"/api/studies/{require_stored(storage, 'idle').study_id}"
+    assert client.delete(path, headers=JSON, json={}).status_code == 200
+    assert [found.name for found in list_stored(storage)] == ["first"]
+    storage.close()
 
 
 def test_a_storage_that_fails_is_one_message_without_its_details(
