@@ -7,11 +7,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hpo.errors import FileFaults
+from hpo.errors import FileFaults, ObjectiveError
 from hpo.plan import Plan
 from hpo.study_files.refusals import Refusal, faults_of
 from hpo.workers import objective_file
-from hpo.workers.children import call_in_child
+from hpo.workers.children import ChildEnded, call_in_child
 from hpo.workers.objective_file import ObjectiveSource
 
 N_CHECKED = 2000  # planned settings that the objective's `check` is asked about
@@ -31,13 +31,15 @@ def check_objective(plan: Plan, objective: ObjectiveSource, on_wait: Callable[[]
         ObjectiveError: The objective is missing or cannot be imported.
         FileFaults: It refuses settings, or does not measure a metric of the study.
     """
-    refusals, measured = call_in_child(
-        _ask_objective,
-        plan.study.objective,
-        objective.project,
-        settings_to_check(plan),
-        on_wait=on_wait,
-    )
+    reference, asked = plan.study.objective, settings_to_check(plan)
+    try:
+        refusals, measured = call_in_child(
+            _ask_objective, reference, objective.project, asked, on_wait=on_wait
+        )
+    except ChildEnded as child:
+        raise ObjectiveError(
+            f"{reference}: its process {child} as it was imported, or as it checked settings."
+        ) from None
     faults = faults_of(plan.study, refusals, measured)
     if faults:
         raise FileFaults(faults)

@@ -306,13 +306,15 @@ def results(url: str, name: str = "s") -> list[tuple[Any, ...]]:
 def assert_exact(url: str, total: int, name: str = "s") -> None:
     """Every point DONE with exactly one result, nothing RUNNING, trial numbers consecutive."""
     with stored(url, name) as study:
-        rows = study.ledger.rows()
+        rows, books = study.ledger.rows(), study.ledger.books()
         found = study.optuna_study().get_trials(deepcopy=False)
     assert Counter(row["state"] for row in rows) == {"DONE": total}
     assert_at_rest(found)
-    finished = {t.number: t for t in found if t.state != TrialState.FAIL}
-    assert sorted(t.user_attrs["point"] for t in finished.values()) == list(range(total))
-    assert all(finished[row["trial_number"]].user_attrs["point"] == row["number"] for row in rows)
+    assert sorted(books) == [t.number for t in found]
+    finished = {t.number: books[t.number] for t in found if t.state != TrialState.FAIL}
+    assert sorted(book.point for book in finished.values()) == list(range(total))
+    assert {book.fate for book in finished.values()} == {"DONE"}
+    assert all(finished[row["trial_number"]].point == row["number"] for row in rows)
 
 
 def assert_at_rest(found: Sequence[FrozenTrial]) -> None:
