@@ -14,13 +14,18 @@ from optuna.artifacts import (
     download_artifact,
     get_all_artifact_meta,
 )
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 from safetensors.torch import load_file
 
+from hpo.ledger.points import Outcome
 from hpo.workers.artifacts import ArtifactKeeper
 from tests.support import study_file
 
 CURVES = {"epochs": {"epoch": [1, 2], "train_loss": [0.5, 0.25]}}
+
+
+def complete(value: float, curves: Any = None) -> Outcome:
+    return Outcome(TrialState.COMPLETE, [value], curves=curves)
 
 
 def run(
@@ -35,7 +40,7 @@ def run(
         study.add_trial(create_trial(value=value))
     for value in values:
         trial = study.ask()
-        keeper.keep(trial, [value], {"w": torch.tensor([float(trial.number)])}, CURVES)
+        keeper.keep(trial, complete(value, CURVES), {"w": torch.tensor([float(trial.number)])})
         study.tell(trial, value)
     return study
 
@@ -80,7 +85,7 @@ def test_of_two_trials_that_end_at_once_the_better_is_kept(tmp_path: Path) -> No
     study = optuna.create_study(direction="minimize", study_name="s")
 
     def kept_after(trial: optuna.Trial, value: float) -> set[str]:
-        keeper.keep(trial, [value], {"w": torch.tensor([value])}, None)
+        keeper.keep(trial, complete(value), {"w": torch.tensor([value])})
         return {meta.filename for meta in get_all_artifact_meta(study_or_trial=study)}
 
     better, worse, later = study.ask(), study.ask(), study.ask()
@@ -105,7 +110,7 @@ def test_columns_of_unequal_length_and_tied_weights_are_kept(tmp_path: Path) -> 
     study = optuna.create_study()
     trial, tied = study.ask(), torch.ones(2, 2)
     curves = {"epochs": {"epoch": [1, 2], "train_loss": [0.5]}}
-    keeper.keep(trial, [1.0], {"encoder": tied, "decoder": tied.T}, curves)
+    keeper.keep(trial, complete(1.0, curves), {"encoder": tied, "decoder": tied.T})
     metas = get_all_artifact_meta(study_or_trial=trial, storage=study._storage)
     paths = {meta.filename: download(tmp_path, meta) for meta in metas}
     assert set(load_file(paths["weights.safetensors"])) == {"encoder", "decoder"}
@@ -119,12 +124,12 @@ def test_files_that_cannot_be_made_cost_no_trial(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, weights: Any, curves: Any
 ) -> None:
     keeper = ArtifactKeeper(study_file(tmp_path, artifacts="kept"), tmp_path, lambda: range(9))
-    keeper.keep(optuna.create_study().ask(), [1.0], weights, curves)
+    keeper.keep(optuna.create_study().ask(), complete(1.0, curves), weights)
     assert "The files of trial 0 are not kept" in caplog.text
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
     keeper = ArtifactKeeper(study_file(tmp_path), tmp_path, lambda: range(9))
     trial = optuna.create_study().ask()
-    keeper.keep(trial, [1.0], None, CURVES)
+    keeper.keep(trial, complete(1.0, CURVES), None)
     assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]

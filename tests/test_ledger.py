@@ -22,8 +22,6 @@ from hpo.ledger.stored_study import (
     require_stored,
 )
 from hpo.plan import make_plan
-from hpo.workers.leases import Lease
-from hpo.workers.trial import LeasedStudy, LeasedTrial
 from tests.support import ME, YOU, launched_study
 
 
@@ -46,13 +44,7 @@ def claim(study: StoredStudy, worker: object = ME) -> Claim:
 
 
 def finish(study: StoredStudy, claimed: Claim, outcome: Outcome) -> None:
-    opened = LeasedStudy(
-        study_name=study.name,
-        storage=study.storage.optuna,
-        sampler=optuna.samplers.RandomSampler(),
-        pruner=optuna.pruners.NopPruner(),
-    )
-    trial = LeasedTrial(opened, claimed.trial_id, Lease())
+    trial = study.storage.optuna.get_trial(claimed.trial_id)
     study.ledger.finish(trial, claimed, outcome)
 
 

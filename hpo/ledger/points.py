@@ -85,6 +85,11 @@ class Counts:
     failed: int = 0
 
     @property
+    def n_open(self) -> int:
+        """Points that have not ended."""
+        return self.free + self.leased
+
+    @property
     def total(self) -> int:
         """All points of the plan."""
         return self.free + self.leased + self.done + self.failed

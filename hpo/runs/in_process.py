@@ -18,10 +18,10 @@ from hpo.runs.endings import Ending, StopReason, ended, stopped, taken_back, tim
 from hpo.runs.supervisor import RunOptions
 from hpo.workers.devices import Slot, thread_environment
 from hpo.workers.job import Job
-from hpo.workers.leases import STOP, StopTrial
 from hpo.workers.objective_file import Objective
 from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import identify
+from hpo.workers.renewal import STOP, StopTrial
 from hpo.workers.signals import HEARD, ending_signals
 from hpo.workers.worker import work
 

@@ -130,4 +130,4 @@ class RunProgress:
         return ", ".join(parts)
 
     def _n_open(self) -> int:
-        return self.standing.counts.free + self.standing.counts.leased
+        return self.standing.counts.n_open

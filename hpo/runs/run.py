@@ -197,7 +197,7 @@ def _finish(
         on_event(Note(note))
     standing = read_standing(stored)
     counts, reached = standing.counts, limit_reached(stored)
-    is_over = counts.free == counts.leased == 0
+    is_over = counts.n_open == 0
     has_work = not is_over and reached is None
     on_event(_opening(launched, choice, counts, has_work=has_work))
     on_event(StandingRead(standing))
@@ -224,7 +224,7 @@ def _opening(launched: Launched, choice: Choice, counts: Counts, *, has_work: bo
         total=counts.total,
         slots=[slot.name for slot in choice.slots],
         reason=choice.reason,
-        to_go=counts.free + counts.leased,
+        to_go=counts.n_open,
         has_work=has_work,
     )
 

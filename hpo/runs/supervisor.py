@@ -39,10 +39,10 @@ from hpo.runs.endings import Ending, StopReason, ended, stopped, taken_back, tim
 from hpo.runs.failures import Failures
 from hpo.workers.devices import Slot
 from hpo.workers.job import Job
-from hpo.workers.leases import STOP
 from hpo.workers.logs import log_path
 from hpo.workers.process_groups import WATCHER
 from hpo.workers.processes import WorkerProcess, identify, start_worker
+from hpo.workers.renewal import STOP
 from hpo.workers.signals import LEAVE_S, SignalNotes, noting_signals
 
 TICK_S = 0.2

@@ -23,6 +23,7 @@ from optuna.trial import TrialState
 from hpo.ranking import dominates, losses
 
 if TYPE_CHECKING:
+    from hpo.ledger.points import Outcome
     from hpo.study_files.study_file import StudyFile
 
 WEIGHTS, CURVES = "weights.safetensors", "curves.csv"
@@ -53,25 +54,24 @@ class ArtifactKeeper:
     def keep(
         self,
         trial: optuna.Trial,
-        values: Sequence[float] | None,
+        outcome: Outcome,
         weights: Mapping[str, Any] | None,
-        curves: Mapping[str, Any] | None,
     ) -> None:
         """Upload what a trial that is about to be told COMPLETE leaves; a failure is only logged.
 
         Args:
             trial: Still RUNNING.
-            values: Its objective values.
+            outcome: What it will be told; any other state leaves nothing.
             weights: Tensors by name, on the CPU.
-            curves: As the trainer makes them.
         """
-        if self._folder is None or not values:
+        values = outcome.values
+        if self._folder is None or values is None or outcome.state != TrialState.COMPLETE:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             store = FileSystemArtifactStore(str(self._folder))
             with tempfile.TemporaryDirectory() as folder:
-                files = _write(Path(folder), weights, curves)
+                files = _write(Path(folder), weights, outcome.curves)
                 if self._keep_best:
                     with _turn(self._folder):
                         self._replace_worse(store, trial, values, files)

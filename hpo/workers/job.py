@@ -24,7 +24,7 @@ class Job:
         environment: Variables set before the objective is imported, e.g. the visible GPU.
         since: When the run began, by the database's clock: older requests to stop are not for it.
         log: The file for everything the worker prints; None leaves it on the terminal.
-        objective_changed: The text of a changed objective that was accepted, abridged to a hash.
+        objective_changed: A hash of the changed objective's text, where a change was accepted.
         function: The objective, where no file has it; such a job cannot be pickled.
     """
 

@@ -17,8 +17,8 @@ from hpo.errors import HpoError, ObjectiveError
 from hpo.near_miss import near_miss
 from hpo.plain import describe
 from hpo.study_files.refusals import Refusal, read_refusal
-from hpo.workers.leases import StopTrial
 from hpo.workers.objective_shape import no_study_at_import, refuse_other_shapes
+from hpo.workers.renewal import StopTrial
 
 Objective = Callable[..., Any]
 

@@ -16,8 +16,8 @@ from hpo.ledger.fences import LeaseLost
 from hpo.ledger.points import Outcome
 from hpo.plain import describe, plain_text
 from hpo.workers import memory
-from hpo.workers.leases import StopTrial
 from hpo.workers.logs import log_traceback
+from hpo.workers.renewal import StopTrial
 from hpo.workers.trial import LeasedTrial
 
 _N_SHOWN = 200  # characters of a value that is no result

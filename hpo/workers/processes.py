@@ -118,7 +118,7 @@ def _worker_main(job: Job, pipe: Connection) -> None:
     def send(event: Event) -> None:
         try:
             pipe.send(event)
-        except OSError:  # the parent is gone; the keeper ends this worker
+        except OSError:  # the parent is gone; the lease renewer ends this worker
             return
 
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from optuna import Study, Trial
@@ -12,12 +12,14 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import _filter_study
 from optuna.trial import TrialState
 
+from hpo.events import OnEvent, StepReported
 from hpo.ledger.fences import LeaseLost
+from hpo.ledger.points import Claim
 from hpo.plain import plain_data, require_storable
 
 if TYPE_CHECKING:
     from hpo.study_files.study_file import StudyFile
-    from hpo.workers.leases import Lease
+    from hpo.workers.renewal import LeaseState
 
 # User attributes of a trial that tell what its point is.
 PLANNED = ("point", "attempt", "factor", "level", "replicate", "seed")
@@ -72,28 +74,23 @@ class LeasedTrial(Trial):
 
     Args:
         study: Loaded anew for this trial, with the sampler and pruner of this trial.
-        trial_id: Optuna's id of a RUNNING trial.
+        claim: The point that it evaluates, and its id.
+        file: The study file; under grid and controlled the objective must ask just what is planned.
         lease: Asked before every call that reaches the database.
-        planned: The parameters that the plan decided, where the objective must ask just those.
-        on_report: Told of each step and value.
+        send: Told of each step that is reported.
     """
 
     def __init__(
-        self,
-        study: Study,
-        trial_id: int,
-        lease: Lease,
-        planned: frozenset[str] | None = None,
-        on_report: Callable[[int, float], None] | None = None,
+        self, study: Study, claim: Claim, file: StudyFile, lease: LeaseState, send: OnEvent
     ) -> None:
-        self._lease = lease
-        self._planned = planned
+        is_strict = file.method in ("grid", "controlled") and claim.params is not None
+        self._planned = frozenset(claim.params or ()) if is_strict else None
         self._asked: set[str] = set()
-        self._on_report = on_report
-        self.study_file: StudyFile | None = None
+        self._lease, self._send = lease, send
+        self.study_file = file
         self.curves: dict[str, Any] | None = None
         self.weights: Mapping[str, Any] | None = None
-        super().__init__(study, trial_id)
+        super().__init__(study, claim.trial_id)
 
     def report(self, value: float, step: int) -> None:
         """Report an intermediate value, as `optuna.Trial.report`."""
@@ -102,8 +99,7 @@ class LeasedTrial(Trial):
             super().report(value, step)
         except UpdateFinishedTrialError:
             raise LeaseLost from None
-        if self._on_report is not None:
-            self._on_report(int(step), float(value))
+        self._send(StepReported(trial=self.number, step=int(step), value=float(value)))
 
     def should_prune(self) -> bool:
         """Whether to prune, as `optuna.Trial.should_prune`."""

@@ -10,7 +10,6 @@ import os
 import signal
 import time
 from multiprocessing.connection import Connection
-from typing import Any
 
 import optuna
 from optuna.trial import BaseTrial, TrialState
@@ -20,8 +19,8 @@ from hpo.databases.storage import open_storage
 from hpo.errors import StudyGone
 from hpo.events import (
     OnEvent,
-    StepReported,
     TrialDropped,
+    TrialEnded,
     TrialFailed,
     TrialFinished,
     TrialReleased,
@@ -41,10 +40,10 @@ from hpo.workers import limits, objective_file
 from hpo.workers.artifacts import ArtifactKeeper
 from hpo.workers.context import DEVICE_VARIABLE
 from hpo.workers.job import Job
-from hpo.workers.leases import Keeper, Lease, StopTrial
 from hpo.workers.logs import TRIAL_TITLE, log_traceback, write_log
 from hpo.workers.objective_file import LoadedObjective
 from hpo.workers.outcomes import evaluate
+from hpo.workers.renewal import LeaseRenewer, LeaseState, StopTrial
 from hpo.workers.trial import LeasedStudy, LeasedTrial
 
 IDLE_S = 0.3
@@ -88,118 +87,74 @@ class Worker:
         self._job, self._stored, self._objective, self._send = job, stored, objective, send
         self._file, self._ledger = stored.file, stored.ledger
         self._distributions = self._file.distributions()
-        self._lease = Lease()
+        self._attributes = {"device": job.device}
+        if job.objective_changed is not None:
+            self._attributes["objective_changed"] = job.objective_changed
+        self._lease = LeaseState()
         self._pruner = make_pruner(self._file)
         self._histories: Histories = {}
         self._artifacts = ArtifactKeeper(self._file, job.project, self._ledger.trial_numbers)
 
     def run(self, commands: Connection | None) -> None:
-        """Work until nothing is free, then wait while other workers hold points."""
-        presence.stay(self._ledger, self._job.worker)  # importing may have taken long
-        keeper = Keeper(
-            self._ledger,
-            self._job.worker,
-            self._lease,
-            self._job.since,
-            commands,
-            abandon=self._abandon,
-        )
-        self._lease.stop_reason = self._ledger.stop_requested(self._job.since)
-        keeper.start()
-        self._send(WorkerUp(device=self._job.device, pid=os.getpid()))
-        try:
-            while self._lease.stop_reason is None:
-                if not self._work_on_next(keeper):
+        """Claim points and run their trials until no point is open or the study is stopped."""
+        ledger, job, lease = self._ledger, self._job, self._lease
+        presence.stay(ledger, job.worker)  # importing may have taken long
+        lease.stop_reason = ledger.stop_requested(job.since)
+        with LeaseRenewer(ledger, job.worker, lease, job.since, commands, self._abandon) as renewer:
+            self._send(WorkerUp(device=job.device, pid=os.getpid()))
+            while lease.stop_reason is None:
+                claim = self._claim()
+                if claim is not None:
+                    with renewer.renewing(claim):
+                        self._run_trial(claim)
+                elif ledger.counts().n_open:  # other workers hold them and may give them back
+                    time.sleep(IDLE_S)
+                else:
                     break
-        finally:
-            keeper.close()
 
-    def _work_on_next(self, keeper: Keeper) -> bool:
-        """One point, or a short rest; False when all points are done."""
-        attributes: dict[str, Any] = {"device": self._job.device}
-        if self._job.objective_changed is not None:
-            attributes["objective_changed"] = self._job.objective_changed
+    def _claim(self) -> Claim | None:
         try:
-            claim = self._ledger.claim(self._job.worker, self._distributions, attributes)
+            return self._ledger.claim(self._job.worker, self._distributions, self._attributes)
         except Exception as error:
             # The claim may have been written, and only its acknowledgement lost.
             self._give_back("the database went away while the point was claimed")
             if is_outage(error) or isinstance(error, AlreadyClaimed):
-                return True
+                return None
             raise
-        if claim is None:
-            if self._ledger.counts().leased == 0:
-                return False
-            time.sleep(IDLE_S)
-            return True
-        keeper.hold(claim)
-        try:
-            self._evaluate(claim)
-        finally:
-            keeper.hold(None)
-        return True
 
-    def _evaluate(self, claim: Claim) -> None:
+    def _run_trial(self, claim: Claim) -> None:
+        """Run a trial from its claim to its end, whatever its objective does or leaves behind."""
         study = self._open_study(claim)
         try:
-            trial, outcome = self._run_trial(study, claim)
-        except LeaseLost:
-            self._drop(claim)
-            return
-        except StopTrial as stop:
-            self._release(claim, str(stop))
-            return
-        ended = TrialFailed if outcome.state == TrialState.FAIL else TrialFinished
-        self._send(
-            ended(
-                trial=trial.number,
-                point=claim.number,
-                state=outcome.state.name,
-                values=None if outcome.values is None else list(outcome.values),
-                # The parent knows none of the objective's own types.
-                params=plain_data(trial.params, "the parameters"),
-                run_time_s=outcome.attributes.get("run_time_s"),
-                reason=outcome.reason,
-            )
-        )
-        self._end_study_when_due(study)
-
-    def _run_trial(self, study: LeasedStudy, claim: Claim) -> tuple[BaseTrial, Outcome]:
-        """Bring a trial to its end, whatever its objective does or leaves behind.
-
-        Raises:
-            LeaseLost: The point was given to somebody else.
-            StopTrial: The study is being stopped.
-        """
-        try:
-            trial = self._begin(study, claim)
+            trial = LeasedTrial(study, claim, self._file, self._lease, self._send)
+            self._announce(trial, claim)
             outcome = evaluate(self._objective.function, trial, len(self._file.directions))
             if outcome.state == TrialState.FAIL:
                 self._lease.excuse()
-            if outcome.state == TrialState.COMPLETE:
-                self._artifacts.keep(trial, outcome.values, trial.weights, trial.curves)
+            self._artifacts.keep(trial, outcome, trial.weights)
             trial.tell_sampler(outcome.state, outcome.values)
             self._ledger.finish(trial, claim, outcome)
-        except (LeaseLost, StopTrial):
-            raise
+        except LeaseLost:
+            self._drop(claim)
+        except StopTrial as stop:
+            self._release(claim, str(stop))
         except BaseException as error:
-            if is_outage(error):
-                raise
-            log_traceback()
-            return self._fail(claim, f"the trial cannot be finished: {describe(error)}")
-        return trial, outcome
+            self._fail(claim, error)
+        else:
+            self._send(_ended(trial, claim, outcome))
+            self._end_study_when_due(study)
 
-    def _begin(self, study: LeasedStudy, claim: Claim) -> LeasedTrial:
-        trial = LeasedTrial(
-            study,
-            claim.trial_id,
-            self._lease,
-            self._must_ask(claim),
-            on_report=lambda step, value: self._send(
-                StepReported(trial=trial.number, step=step, value=value)
-            ),
+    def _open_study(self, claim: Claim) -> LeasedStudy:
+        """Load the study anew, so that nothing a sampler decides with outlives a point."""
+        seed = sampler_seed(self._file, claim.number, claim.attempt)
+        return LeasedStudy(
+            study_name=self._stored.name,
+            storage=self._stored.storage.optuna,
+            sampler=make_sampler(self._file, seed, self._histories),
+            pruner=self._pruner,
         )
-        trial.study_file = self._file
+
+    def _announce(self, trial: LeasedTrial, claim: Claim) -> None:
         self._send(
             TrialStarted(
                 trial=trial.number,
@@ -211,31 +166,23 @@ class Worker:
             )
         )
         if self._job.log is not None:
-            write_log(
-                f"{TRIAL_TITLE}{trial.number} (point {claim.number}, attempt {claim.attempt})"
-            )
-        return trial
+            which = f"point {claim.number}, attempt {claim.attempt}"
+            write_log(f"{TRIAL_TITLE}{trial.number} ({which})")
 
-    def _open_study(self, claim: Claim) -> LeasedStudy:
-        """The study loaded anew, so that nothing a sampler decides with outlives a point."""
-        seed = sampler_seed(self._file, claim.number, claim.attempt)
-        return LeasedStudy(
-            study_name=self._stored.name,
-            storage=self._stored.storage.optuna,
-            sampler=make_sampler(self._file, seed, self._histories),
-            pruner=self._pruner,
-        )
-
-    def _must_ask(self, claim: Claim) -> frozenset[str] | None:
-        is_strict = self._file.method in ("grid", "controlled")
-        return frozenset(claim.params) if is_strict and claim.params is not None else None
-
-    def _fail(self, claim: Claim, reason: str) -> tuple[BaseTrial, Outcome]:
-        """End a trial of which nothing is trusted, not even the object."""
+    def _fail(self, claim: Claim, error: BaseException) -> None:
+        """End a trial of which nothing is trusted, not even the trial that its objective had."""
+        if is_outage(error):
+            raise error
+        log_traceback()
         trial = self._stored.storage.optuna.get_trial(claim.trial_id)
+        reason = f"the trial cannot be finished: {describe(error)}"
         outcome = Outcome(TrialState.FAIL, reason=reason)
-        self._ledger.finish(trial, claim, outcome)
-        return trial, outcome
+        try:
+            self._ledger.finish(trial, claim, outcome)
+        except LeaseLost:
+            self._drop(claim)
+        else:
+            self._send(_ended(trial, claim, outcome))
 
     def _end_study_when_due(self, study: LeasedStudy) -> None:
         reason = (
@@ -275,3 +222,17 @@ class Worker:
         self._give_back("the process that started its worker is gone")
         presence.leave(self._ledger, self._job.worker.name)
         os.killpg(0, signal.SIGKILL)  # and what the objective has started
+
+
+def _ended(trial: BaseTrial, claim: Claim, outcome: Outcome) -> TrialEnded:
+    event = TrialFailed if outcome.state == TrialState.FAIL else TrialFinished
+    return event(
+        trial=trial.number,
+        point=claim.number,
+        state=outcome.state.name,
+        values=None if outcome.values is None else list(outcome.values),
+        # The parent knows none of the objective's own types.
+        params=plain_data(trial.params, "the parameters"),
+        run_time_s=outcome.attributes.get("run_time_s"),
+        reason=outcome.reason,
+    )

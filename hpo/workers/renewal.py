@@ -1,7 +1,6 @@
-"""How a lost lease or a request to stop reaches a running objective.
+"""The thread of a worker that renews its lease, and listens for what must end its trial.
 
-A thread of the worker renews the lease and listens; the objective meets the result at its next
-`report`, `should_prune` or `suggest_*`.
+The objective meets what was heard at its next `report`, `should_prune` or `suggest_*`.
 """
 
 from __future__ import annotations
@@ -9,9 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from typing import Self
 
 from hpo.errors import StudyGone
 from hpo.ledger import presence
@@ -35,8 +36,14 @@ class StopTrial(BaseException):
     """
 
 
-class Lease:
-    """What the keeper has learnt and the objective must know."""
+class LeaseState:
+    """What is known of a worker's lease, shared between the running trial and its renewer.
+
+    Attributes:
+        claim: The claim that the worker holds; None between two trials.
+        is_lost: Whether the point was given to somebody else.
+        stop_reason: Why the study is being stopped; None while it is not.
+    """
 
     def __init__(self) -> None:
         self.claim: Claim | None = None
@@ -71,15 +78,15 @@ class Lease:
         self.check()
 
 
-class Keeper(threading.Thread):
-    """Renews the lease of the worker's trial and the worker's own sign of life, and listens.
+class LeaseRenewer(threading.Thread):
+    """Renews a worker's lease and its sign of life, while the context lasts, and listens.
 
     It listens to the worker's parent, to `hpo stop` and to a study that is deleted.
 
     Args:
         ledger: The study's points.
-        worker: Who is kept alive.
-        lease: Shared with the trial.
+        worker: Whose lease.
+        lease: Told of what was heard.
         since: Requests to stop that are older, by the database's clock, are not for this worker.
         commands: The pipe from the parent; its end means that the parent is gone. None in-process.
         abandon: Called when the parent is gone and the objective has not ended in time.
@@ -89,31 +96,36 @@ class Keeper(threading.Thread):
         self,
         ledger: Ledger,
         worker: WorkerIdentity,
-        lease: Lease,
+        lease: LeaseState,
         since: float,
         commands: Connection | None,
         abandon: Callable[[], None],
     ) -> None:
-        super().__init__(name="hpo-keeper", daemon=True)
-        self._ledger, self._worker = ledger, worker
-        self._lease, self._since = lease, since
-        self._commands, self._abandon = commands, abandon
-        self._renewed = self._seen = time.monotonic()
+        super().__init__(name="hpo-lease-renewer", daemon=True)
+        self._ledger, self._worker, self._lease = ledger, worker, lease
+        self._since, self._commands, self._abandon = since, commands, abandon
+        self._next_renewal = time.monotonic() + RENEWAL_S
         self._orphaned_at: float | None = None
         self._is_closing = False
         self._wake_up, self._waker = Pipe(duplex=False)
 
-    def hold(self, claim: Claim | None) -> None:
-        """Start keeping a claim that was made just now, or keep none."""
-        self._renewed = time.monotonic()
-        self._lease.is_lost = False
-        self._lease.claim = claim
+    def __enter__(self) -> Self:
+        self.start()
+        return self
 
-    def close(self) -> None:
-        """End the thread."""
+    def __exit__(self, *_: object) -> None:
         self._is_closing = True
         self._waker.send(None)
         self.join()
+
+    @contextmanager
+    def renewing(self, claim: Claim) -> Iterator[None]:
+        """Renew the lease of a claim that was made just now."""
+        self._lease.claim, self._lease.is_lost = claim, False
+        try:
+            yield
+        finally:
+            self._lease.claim = None
 
     def run(self) -> None:
         """Listen and renew until closed."""
@@ -123,7 +135,6 @@ class Keeper(threading.Thread):
                 return
             try:
                 self._look_for_stop()
-                self._stay()
                 self._renew()
             except StudyGone as gone:
                 self._lease.stop_reason = str(gone)
@@ -148,16 +159,11 @@ class Keeper(threading.Thread):
         if self._lease.stop_reason is None:
             self._lease.stop_reason = self._ledger.stop_requested(self._since)
 
-    def _stay(self) -> None:
-        if time.monotonic() >= self._seen + RENEWAL_S:
-            presence.stay(self._ledger, self._worker)
-            self._seen = time.monotonic()
-
     def _renew(self) -> None:
-        claim = self._lease.claim
-        if claim is None or time.monotonic() < self._renewed + RENEWAL_S:
+        if time.monotonic() < self._next_renewal:
             return
-        is_held = self._ledger.renew(claim)
-        self._renewed = time.monotonic()
-        if not is_held and self._lease.claim is claim:
+        presence.stay(self._ledger, self._worker)
+        claim = self._lease.claim
+        if claim is not None and not self._ledger.renew(claim) and self._lease.claim is claim:
             self._lease.is_lost = True
+        self._next_renewal = time.monotonic() + RENEWAL_S
