@@ -64,6 +64,11 @@ def test_opening_a_file_twice_in_one_process_hides_nothing_that_others_write(
     [
         ("hpo.db", "must be a URL such as sqlite:///hpo.db, but got 'hpo.db'. Did you mean"),
         ("sqlite://", "must be a file"),
+        ("sqlite:///{folder}/hpo?.db", "A `?` in a file's name is written %3F"),
+        ("sqlite:///hpo.db?mode=ro&uri=true", "without options"),
+        ("sqlite:///file::memory:?cache=shared", "without options"),
+        ("sqlite:///a\0b.db", "'a\\x00b.db' cannot be the name of a database's file"),
+        ("sqlite:///a\udcffb.db", "'a\\udcffb.db' cannot be the name of a database's file"),
         ("sqlite:///{folder}", "is a folder"),
         ("sqlite:///{folder}/no/hpo.db", "There is no folder"),
         ("sqlite:///{folder}/text.db", "is not an SQLite database"),
@@ -146,12 +151,6 @@ def test_tables_of_another_revision_are_refused(tmp_path: Path, sqlite_url: str)
         connection.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
     with pytest.raises(StorageError, match="optuna storage upgrade"):
         open_storage(sqlite_url)
-
-
-def test_braces_in_a_path_are_no_template(tmp_path: Path) -> None:
-    storage = open_storage(f"sqlite:///{tmp_path}/{{x}}.db", create=True)
-    storage.close()
-    assert (tmp_path / "{x}.db").exists()
 
 
 def test_after_a_checkpoint_copying_the_file_is_complete(tmp_path: Path, sqlite_url: str) -> None:

@@ -18,6 +18,39 @@ from hpo.databases.database_schema import create_tables
 from hpo.errors import StorageError
 
 
+def path_of(url: URL, text: str) -> Path:
+    """The file that an SQLite URL names.
+
+    Args:
+        url: The URL as SQLAlchemy reads it.
+        text: The URL as it was written.
+
+    Raises:
+        StorageError: It names none, or has options.
+    """
+    if not url.database or url.database == ":memory:":
+        raise StorageError(
+            "A study's database must be a file, because several processes share it, but got "
+            f"{text}. Did you mean sqlite:///hpo.db?"
+        )
+    if "?" in text:
+        raise StorageError(
+            f"An SQLite storage is a file without options, but got {text}. A `?` in a file's name "
+            "is written %3F."
+        )
+    if "\x00" in url.database or not _is_utf_8(url.database):
+        raise StorageError(f"{url.database!a} cannot be the name of a database's file.")
+    return Path(url.database)
+
+
+def _is_utf_8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a name of bytes that are no text
+        return False
+    return True
+
+
 def check_file(path: Path, *, create: bool, read_only: bool) -> None:
     """Refuse a path that is not, and cannot become, an SQLite file.
 
@@ -125,4 +158,5 @@ def read_only_url(path: Path) -> URL:
             )
         if not Path(f"{path}-wal").exists():
             query = {"immutable": "1", "uri": "true"}
-    return URL.create("sqlite", database=f"file:{path}", query=query)
+    # SQLite reads this as a URI: what `#`, `?` and `%41` would mean there they do not mean here.
+    return URL.create("sqlite", database=path.absolute().as_uri(), query=query)

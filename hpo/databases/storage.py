@@ -111,8 +111,11 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
     """
     parsed = _parse(url)
     with storage_errors(url):
-        opening = _open_sqlite if parsed.get_backend_name() == "sqlite" else _open_server
-        storage = opening(parsed, create=create, read_only=read_only)
+        if parsed.get_backend_name() == "sqlite":
+            path = sqlite_file.path_of(parsed, url)
+            storage = _open_sqlite(parsed, path, create=create, read_only=read_only)
+        else:
+            storage = _open_server(parsed, create=create, read_only=read_only)
         try:
             _settle_version(storage)
         except BaseException:
@@ -220,13 +223,7 @@ def _backend(kind: type[AtomicStorage], url: str, kwargs: dict[str, Any]) -> Ato
         raise StorageError(f"{mask_password(url)}: {error}") from None
 
 
-def _open_sqlite(url: URL, *, create: bool, read_only: bool) -> Storage:
-    if not url.database or url.database == ":memory:":
-        raise StorageError(
-            "A study's database must be a file, because several processes share it, but got "
-            f"{url}. Did you mean sqlite:///hpo.db?"
-        )
-    path = Path(url.database.removeprefix("file:"))
+def _open_sqlite(url: URL, path: Path, *, create: bool, read_only: bool) -> Storage:
     sqlite_file.check_file(path, create=create, read_only=read_only)
     if not path.exists() or path.stat().st_size == 0:
         sqlite_file.make_file(path)

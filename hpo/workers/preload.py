@@ -11,6 +11,8 @@ import os
 import sys
 import tempfile
 
+from sqlalchemy import URL
+
 import hpo.workers.worker  # noqa: F401 (imports Optuna, SQLAlchemy and all of a worker's own modules)
 from hpo.databases.storage import open_storage
 from hpo.errors import HpoError
@@ -37,7 +39,8 @@ def preload(what: Preload) -> None:
 def _open_a_database() -> None:
     """Open one for nothing: what is made on first use would cost each worker 0.08 s."""
     with tempfile.TemporaryDirectory() as folder:
-        open_storage(f"sqlite:///{folder}/rehearsal.db", create=True).close()
+        url = URL.create("sqlite", database=f"{folder}/rehearsal.db")
+        open_storage(url.render_as_string(), create=True).close()
 
 
 if VARIABLE in os.environ:
