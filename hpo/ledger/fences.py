@@ -92,7 +92,7 @@ def end_book(plan_id: str, point: int, attempt: int, fate: str) -> Update:
     )
 
 
-class Lease:
+class LeaseStatement:
     """Leases a FREE point, and keeps the books of its new trial."""
 
     def __init__(self, row: RowMapping, worker: WorkerIdentity, study_id: int) -> None:

@@ -24,8 +24,8 @@ from hpo.ledger.fences import (
     LEASE_S,
     Close,
     Fail,
-    Lease,
     LeaseLost,
+    LeaseStatement,
     PointTaken,
     end_book,
     has_plan,
@@ -97,7 +97,7 @@ class Ledger:
         """
         while (row := self._first_free()) is not None:
             template = template_of(row, distributions, {**attributes, "worker": worker.name})
-            lease = Lease(row, worker, self.study_id)
+            lease = LeaseStatement(row, worker, self.study_id)
             try:
                 with self.storage.backend.alongside(lease, created=lease.book):
                     trial_id = self.storage.optuna.create_new_trial(self.study_id, template)

@@ -28,7 +28,7 @@ def check_objective(plan: Plan, objective: ObjectiveSource, on_wait: Callable[[]
         on_wait: Called when that takes more than a few seconds.
 
     Raises:
-        ObjectiveError: The objective is missing or cannot be imported.
+        ObjectiveError: The objective is missing, cannot be imported or ends the process.
         FileFaults: It refuses settings, or does not measure a metric of the study.
     """
     reference, asked = plan.study.objective, settings_to_check(plan)

@@ -29,7 +29,7 @@ from tests.processes.support import (
 GRID = {
     "method": "grid",
     "n_trials": None,
-    "search_space": {"x": {"levels": [0.1, 0.2, 0.3]}, "y": {"choices": ["a", "b", "c"]}},
+    "search_space": {"x": {"choices": [0.1, 0.2, 0.3]}, "y": {"choices": ["a", "b", "c"]}},
 }
 CONTROLLED = {
     "method": "controlled",
