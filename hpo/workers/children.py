@@ -99,13 +99,30 @@ def _leave_ending_signals() -> None:
     """Leave them to the parent; what the objective starts meets them as ever."""
     for number in ENDING_SIGNALS:  # not SIG_IGN, which programs that are started would inherit
         signal.signal(number, HEARD.note)
-    os.register_at_fork(after_in_child=_heed_ending_signals)
+    os.register_at_fork(
+        before=_hold_ending_signals,
+        after_in_parent=_restore_mask,
+        after_in_child=_heed_ending_signals,
+    )
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)  # blocked in the fork server
+
+
+_forking = threading.local()
+
+
+def _hold_ending_signals() -> None:
+    """One that meets a fork before it heeds them must not be lost on it."""
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+
+
+def _restore_mask() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
 
 
 def _heed_ending_signals() -> None:
     for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    _restore_mask()
 
 
 def call_in_child(
