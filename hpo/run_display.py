@@ -20,6 +20,7 @@ from hpo.events import (
     StudyOpened,
     TrialFailed,
     TrialLost,
+    TrialReleased,
     Waiting,
     WorkerLost,
 )
@@ -194,6 +195,8 @@ def event_line(event: Event) -> str:
         case TrialLost():
             then = "is tried again" if event.state == "FREE" else f"is {event.state}"
             return f"point {event.point} {then}: {event.reason}"
+        case TrialReleased() if event.reason:
+            return f"point {event.point} is given back: {event.reason}"
         case WorkerLost():
             return f"worker {event.worker}: {event.reason}"
         case Stopping():

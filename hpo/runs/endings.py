@@ -34,7 +34,8 @@ def taken_back(reaped: Reaped) -> TrialReleased | TrialLost:
     """The event of a point that was taken back from its worker."""
     if reaped.fate == RELEASED:
         number = -1 if reaped.trial_number is None else reaped.trial_number
-        return TrialReleased(trial=number, point=reaped.number, reason=reaped.reason)
+        reason = reaped.reason.removeprefix("released: ")
+        return TrialReleased(trial=number, point=reaped.number, reason=reason)
     return TrialLost(reaped.trial_number, reaped.number, reaped.state, reaped.reason)
 
 

@@ -156,6 +156,7 @@ def test_a_point_that_goes_back_because_the_run_stops_is_not_said_to_be_tried_ag
     file = write_project(folder, DEAF, n_trials=1, search_space=None, stop_grace_s=1)
     url = ("--storage", sqlite_url)
     ran = hpo(folder, "run", file, *url, "--workers", "1", "--timeout", "1s")
+    assert "point 0 is given back" in ran.stdout
     assert "this run: 0 trials, 0 pruned, 1 given back" in ran.stdout
     assert "tried again" not in ran.stdout
 
